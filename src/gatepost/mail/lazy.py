@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, overload
 V = TypeVar("V")
 
 
-class lazy(Generic[V]):  # noqa: N801 - used as a decorator, like property
+class lazy(Generic[V]):
     """``@lazy`` on a method without arguments: the first read stores what it returns."""
 
     def __init__(self, compute: Callable[[Any], V]) -> None:
