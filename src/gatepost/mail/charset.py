@@ -19,38 +19,22 @@ BINARY_SHARE = 0.1  # control bytes in a sample above which it cannot be text in
 
 # Labels that say nothing: only the bytes decide, and UTF-8 is tried first.
 UNTOLD = frozenset(
-    [
-        "utf-8",
-        "utf8",
-        "us-ascii",
-        "ascii",
-        "ansi",
-        "ansi_x3.4-1968",
-        "iso646-us",
-        "x-unknown",
-        "unknown",
-        "unknown-8bit",
-        "default",
-        "default_charset",
-        "utf-8mb4",
-        "utf8mb4",
-        "x-ansi",
-        "7bit",
-        "8bit",
-        "binary",
-        "none",
-    ]
+    (
+        *("utf-8", "utf8", "utf-8mb4", "utf8mb4", "us-ascii", "ascii", "ansi", "x-ansi"),
+        *("ansi_x3.4-1968", "iso646-us", "unknown", "x-unknown", "unknown-8bit", "none"),
+        *("default", "default_charset", "7bit", "8bit", "binary"),
+    )
 )
 
 # Label → Python codec. Where a label is commonly a lie for its superset, the superset is used
 # (as WHATWG's Encoding standard §4.2 does): the extra bytes are errors otherwise.
 CODECS = {
-    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "l1", "iso_8859-1"), "cp1252"),
-    **dict.fromkeys(("iso-8859-9", "latin5", "iso_8859-9"), "cp1254"),
+    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "l1", "iso-8859-1"), "cp1252"),
+    **dict.fromkeys(("iso-8859-9", "latin5", "l5"), "cp1254"),
     **dict.fromkeys(("iso-8859-11", "tis-620", "tis620"), "cp874"),
-    **dict.fromkeys(("gb2312", "gbk", "gb_2312-80", "x-gbk", "cp936", "euc-cn"), "gb18030"),
-    **dict.fromkeys(("ks_c_5601-1987", "ks_c_5601", "euc-kr", "ksc5601", "euckr"), "cp949"),
-    **dict.fromkeys(("shift_jis", "shift-jis", "x-sjis", "sjis", "ms_kanji", "cp932"), "cp932"),
+    **dict.fromkeys(("gb2312", "gbk", "gb-2312-80", "x-gbk", "cp936", "euc-cn"), "gb18030"),
+    **dict.fromkeys(("ks-c-5601-1987", "ks-c-5601", "euc-kr", "ksc5601", "euckr"), "cp949"),
+    **dict.fromkeys(("shift-jis", "x-sjis", "sjis", "ms-kanji", "cp932"), "cp932"),
     **dict.fromkeys(("x-euc-jp", "euc-jp", "eucjp"), "euc_jp"),
     **dict.fromkeys(("big5", "x-big5", "cn-big5", "big-5"), "cp950"),
     **dict.fromkeys(("iso-2022-jp", "csiso2022jp", "iso-2022-jp-ms"), "iso2022_jp_ext"),
@@ -114,7 +98,7 @@ def find_codec(label: str) -> str | None:
         return "utf-8"
     if name in ("us-ascii", "ascii", "ansi-x3.4-1968", "iso646-us", "ansi"):
         return "ascii"
-    known = CODECS.get(name) or CODECS.get(name.replace("-", "_"))
+    known = CODECS.get(name)
     if known is not None:
         return known
     numbered = NUMBERED.match(name)

@@ -96,7 +96,7 @@ class Tree:
         split = split_headers(source[start : found[0]], self._headers_left)
         self._headers_left -= len(split.headers)
         self.broken |= split.cut or (top and split.garbage)
-        if not len(split.headers) and split.garbage:  # text where a header should be
+        if not len(split.headers) and not split.cut:  # text where a header should be
             return NO_HEADERS, start
         return split.headers, found[1]
 
@@ -108,13 +108,8 @@ class Tree:
             return DIGEST_CHILD if digest else MISSING
         limit = self.limits.max_parameters
         types = [parse_content_type(field.raw, limit) for field in fields[:16]]
-        if len(types) == 1:
-            return types[0]
-        for wanted in (ContentType.is_multipart.fget, lambda kind: not kind.broken):
-            for kind in types:
-                if wanted is not None and wanted(kind):
-                    return kind
-        return types[0]
+        readable = [kind for kind in types if not kind.broken] or types
+        return next((kind for kind in types if kind.is_multipart), readable[0])
 
     def _may_open(self, depth: int) -> bool:
         if depth >= self.limits.max_depth or len(self.parts) >= self.limits.max_parts:

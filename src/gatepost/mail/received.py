@@ -233,8 +233,10 @@ def read_client(part: Words) -> tuple[str | None, str | None, IPAddress | None]:
             real_ip = _ip_of(word) if word.startswith("[") else None
     if real_ip is None:
         real_ip = announced_ip
-    elif helo and real_hostname is None and announced_ip is None and _is_host(announced):
-        real_hostname = announced  # Exim, qmail: "from resolved.name ([ip] helo=announced)"
+    elif helo and real_hostname is None and announced_ip is None:
+        real_hostname = _known_host(
+            announced
+        )  # Exim, qmail: "from resolved.name ([ip] helo=announced)"
     if helo:
         announced = helo
     return announced.rstrip(".") or None, real_hostname, real_ip

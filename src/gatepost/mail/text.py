@@ -147,7 +147,7 @@ class TextPart:
 
     @lazy
     def alternative(self) -> Part | None:
-        """The other half of the multipart/alternative around this part: text for HTML, HTML for text.
+        """The other half of the multipart/alternative around this: text for HTML, or HTML.
 
         Searched in the other branches, not inside nested letters (§1.6).
         """
