@@ -57,7 +57,7 @@ Content-Type: application/zip; name="=?utf-8?q?a.zip?="\r
 Content-Disposition: attachment; filename*0*=utf-8''a%2E; filename*1=zip\r
 Content-Transfer-Encoding: base64\r
 \r
-%s\r
+@ZIP@\r
 --b--\r
 """
 
@@ -69,7 +69,7 @@ def zipped() -> bytes:
     return base64.b64encode(packed.getvalue())
 
 
-LETTER = TEMPLATE % zipped()
+LETTER = TEMPLATE.replace(b"@ZIP@", zipped())
 
 
 def test_what_the_header_says() -> None:

@@ -89,7 +89,8 @@ NOON = 1751356800.0  # 1 Jul 2025 08:00 UTC
             id="gmail-inside",
         ),
         pytest.param(
-            "from unknown (HELO foo.com) (user@192.0.2.5) by 0 with SMTP; 1 Jul 2025 08:00:00 -0000",
+            "from unknown (HELO foo.com) (user@192.0.2.5) by 0 with SMTP;"
+            " 1 Jul 2025 08:00:00 -0000",
             *("foo.com", None, "192.0.2.5", "0", "smtp", "", {"smtp"}, NOON),
             id="qmail",
         ),
