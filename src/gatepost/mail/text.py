@@ -17,12 +17,11 @@ from gatepost.mail.lazy import lazy
 from gatepost.mail.part import Part
 from gatepost.mail.words import Words, split_words
 
-NEWLINES = re.compile(r"[\r\n]+")
 NEWLINE = re.compile(r"\r\n|\r|\n")
 EMPTY_LINES = re.compile(r"(?:\r\n|\r|\n)[ \t]*(?=\r|\n)")
 ZERO_WIDTH = re.compile("[\u200b\u200c\u200d\ufeff\u00ad]")
 # A URL in angle brackets may be broken over lines (RFC 3986 C); longer things are no URL.
-IN_BRACKETS = re.compile(r"<[^<>]{1,4096}+>")
+IN_BRACKETS = re.compile(r"<[^<>\r\n]{0,4096}+[\r\n][^<>]{0,4096}+>")
 SPACE_BYTES = b" \t\r\n\f\v"
 CAPITALS = bytes(range(0x41, 0x5B))
 DIGITS = b"0123456789"
@@ -107,7 +106,11 @@ class TextPart:
             return text
         if "<" in text and not self.is_html:
             text = IN_BRACKETS.sub(_glued, text)
-        return NEWLINES.sub(" ", text)
+        if "\r" in text:
+            text = text.replace("\r", "\n")
+        while "\n\n" in text:  # halves the longest run each time
+            text = text.replace("\n\n", "\n")
+        return text.replace("\n", " ")
 
     @lazy
     def statistics(self) -> TextStatistics:
@@ -175,4 +178,4 @@ class TextPart:
 
 def _glued(found: re.Match[str]) -> str:
     inner: str = found.group()
-    return NEWLINES.sub("", inner) if "\n" in inner or "\r" in inner else inner
+    return inner.replace("\r", "").replace("\n", "")

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 BASE64_JUNK = bytes(set(range(256)) - set(BASE64_ALPHABET + b"="))
-BARE_CR_BREAK = re.compile(rb"=\r(?!\n)")
-DOUBLE_EQUALS = re.compile(rb"=(?==|\Z)")
+MAX_RUNS = 1000  # pieces of base64 that are decoded each by itself
 UU_BEGIN = re.compile(rb"(?:\A|[\r\n])begin(?:-base64)? [0-7]{3,6}[ \t][^\r\n]*(?:\r?\n|\r)")
 NAME_JUNK = re.compile(r"[\s\"'`;,]+|\([^)]*\)")
 
@@ -76,9 +75,11 @@ def decode_quoted_printable(data: bytes) -> bytes:
     if b"=" not in data:
         return data
     if b"\r" in data:  # binascii would swallow everything from "=\r" to the next LF
-        data = BARE_CR_BREAK.sub(b"=\n", data)
-    if b"==" in data or data.endswith(b"="):  # binascii drops one of two
-        data = DOUBLE_EQUALS.sub(b"=3D", data)
+        data = data.replace(b"=\r\n", b"=\n").replace(b"=\r", b"=\n")
+    if b"==" in data:  # binascii drops one of two; a run needs two rounds
+        data = data.replace(b"==", b"=3D=").replace(b"==", b"=3D=")
+    if data.endswith(b"="):
+        data += b"3D"
     return binascii.a2b_qp(data)
 
 
@@ -94,7 +95,9 @@ def decode_base64(data: bytes) -> bytes:
     if b"=" not in clean.rstrip(b"="):
         return _base64_run(clean.rstrip(b"="))
     # Several encoded pieces pasted together; a piece may not be smaller than its padding.
-    return b"".join(map(_base64_run, re.split(rb"=+", clean)))
+    runs = re.split(rb"=+", clean, maxsplit=MAX_RUNS)
+    runs[-1] = runs[-1].replace(b"=", b"")
+    return b"".join(map(_base64_run, runs))
 
 
 def _base64_run(run: bytes) -> bytes:
