@@ -98,3 +98,20 @@ def test_one_address_of_a_text() -> None:
 def test_any_text_is_a_list(text: str) -> None:
     for address in parse_addresses(text.encode(), LIMITS):
         address.addr.encode() + address.name.encode() + address.raw.encode()
+
+
+MAILBOXES = st.sampled_from(
+    [
+        *("a@b.c", "Ann <a@b.c>", '"Doe, J" <a.b@c-d.e>', "=?utf-8?q?=C3=BC?= <a@b.c>", "<a@b>"),
+        *(" x+y@z.org ", "A. B. <a@b>", "a@b-.c", "a..b@c", "a@b.", "x <a@b> ", "", "a b <c@d>"),
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(MAILBOXES, min_size=1, max_size=5))
+def test_the_short_way_for_usual_shapes_gives_what_the_long_way_gives(texts: list[str]) -> None:
+    text = ",".join(texts)
+    found = parse_addresses(text.encode(), LIMITS)
+    # A comment changes nothing but the way.
+    assert found == parse_addresses(text.encode() + b",(comment)", LIMITS)

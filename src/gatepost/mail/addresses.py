@@ -21,12 +21,13 @@ MAX_COMMENT_DEPTH = 16
 MAX_WORDS = 1000  # of one mailbox; the rest of its name is left out
 MAX_WORD = 4096  # characters that a word is glued together to
 
-# The one shape that most headers have: `name <user@domain>` or `user@domain`, plain ASCII.
+# The shapes that nearly all mailboxes have: `name <user@domain>` and `user@domain`, in ASCII.
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+ADDR = rf"{ATOM}(?:\.{ATOM})*+@[A-Za-z0-9](?:[A-Za-z0-9-]*+(?<!-)(?:\.(?=[A-Za-z0-9]))?)*+"
 PLAIN = re.compile(
-    r"[ \t]*+(?:\"([^\"\\<>]*+)\"|([A-Za-z0-9 .'_/-]*+))[ \t]*+"
-    r"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]++@[A-Za-z0-9.-]++)>[ \t]*+\Z"
+    r"[ \t]*+(?:(?:\"([ !#-;=?-\[\]-~]*+)\"|([A-Za-z0-9 .'_/=?*+-]*+))[ \t]*+"
+    rf"<({ADDR})>|({ADDR}))[ \t]*+(?:,|\Z)"
 )
-BARE = re.compile(r"[ \t]*+([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]++@[A-Za-z0-9.-]++)[ \t]*+\Z")
 TOKEN = re.compile(
     r"(?P<blank>\s++)"
     r"|\"(?P<quoted>(?:[^\"\\]++|\\.)*+)(?:\"|\\?\Z)"
@@ -76,14 +77,8 @@ VALID = frozenset(("valid",))
 def parse_addresses(raw: bytes, limits: Limits) -> list[Address]:
     """Reads an unfolded address header; at most ``limits.max_recipients`` addresses."""
     text = raw[: limits.max_address_bytes].decode("latin-1")
-    plain = PLAIN.match(text)
-    if plain is not None and "=?" not in text:
-        quoted, name, addr = plain.groups()
-        return [_plain_address(addr, (name or quoted or "").strip(), text)]
-    bare = BARE.match(text)
-    if bare is not None:
-        return [_plain_address(bare.group(1), "", text)]
-    return _ListParser(text, limits.max_recipients).parse()
+    plain = _parse_plain(text, limits.max_recipients)
+    return _ListParser(text, limits.max_recipients).parse() if plain is None else plain
 
 
 def parse_address(text: str) -> Address | None:
@@ -95,10 +90,24 @@ def parse_address(text: str) -> Address | None:
 ONE = Limits(max_recipients=1, max_address_bytes=8192)
 
 
-def _plain_address(addr: str, name: str, raw: str) -> Address:
-    user, _, domain = addr.rpartition("@")
-    flags = VALID if LOCAL.match(user) and DOMAIN.match(domain) else NO_FLAGS
-    return Address(addr, user, domain.lower(), name, raw.strip(), flags)
+def _parse_plain(text: str, limit: int) -> list[Address] | None:
+    """The list, if every mailbox in it has one of the usual shapes."""
+    found: list[Address] = []
+    at, end = 0, len(text)
+    while at < end and len(found) < limit:
+        plain = PLAIN.match(text, at)
+        if plain is None:
+            return None
+        quoted, name, angle, bare = plain.groups()
+        addr = angle or bare
+        user, _, domain = addr.partition("@")
+        name = (quoted or name or "").strip()
+        if "=?" in name:
+            name = _decoded(name).strip()
+        raw = plain.group().strip(" \t,")
+        found.append(Address(addr, user, domain.lower(), name, raw, VALID))
+        at = plain.end()
+    return found
 
 
 class _ListParser:

@@ -107,6 +107,8 @@ class Tree:
             digest = parent is not None and parent.content_type.full == "multipart/digest"
             return DIGEST_CHILD if digest else MISSING
         limit = self.limits.max_parameters
+        if len(fields) == 1:
+            return parse_content_type(fields[0].raw, limit)
         types = [parse_content_type(field.raw, limit) for field in fields[:16]]
         readable = [kind for kind in types if not kind.broken] or types
         return next((kind for kind in types if kind.is_multipart), readable[0])
