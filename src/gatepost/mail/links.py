@@ -36,7 +36,11 @@ def _add_links(found: UrlSet, html: Html) -> None:
 
 
 def _add_text(found: UrlSet, text: str, limits: Limits, *, strict: bool) -> None:
+    left = limits.max_url_text_ratio * len(text)
     for url in find_text_urls(text, strict=strict, limits=limits):
+        left -= len(url.text)
+        if left < 0:
+            return
         found.add(url)
 
 

@@ -84,7 +84,7 @@ class Message:
         """Where the body begins in ``raw``: ``raw[body_offset:]`` is exactly the body."""
         return self.root.body_start
 
-    @property
+    @lazy
     def header_bytes(self) -> bytes:
         """The header block with the line end of its last line, without the empty line."""
         if not len(self.headers):

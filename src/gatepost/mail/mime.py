@@ -23,7 +23,7 @@ from gatepost.mail.headers import (
     split_headers,
 )
 from gatepost.mail.limits import Limits
-from gatepost.mail.part import MEDIA, Part
+from gatepost.mail.part import MEDIA, Allowance, Part
 from gatepost.mail.smime import signed_payload
 from gatepost.mail.transfer_encoding import Cte, decode_body
 
@@ -43,6 +43,7 @@ class Tree:
         self.limits = limits
         self.parts: list[Part] = []
         self.broken = False
+        self._archive_files = Allowance(limits.max_archive_files)
         self._headers_left = limits.max_headers
         self._boundaries_left = limits.max_boundaries
         self._decoded_left = 2 * limits.max_message  # copies that nested letters are parsed in
@@ -77,6 +78,7 @@ class Tree:
             parent=parent,
             number=len(self.parts),
             limits=self.limits,
+            archive_files=self._archive_files,
         )
         self.parts.append(part)
         if parent is not None:

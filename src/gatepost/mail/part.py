@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from msgspec import structs
+
 from gatepost.mail.archives import Archive, list_archive
 from gatepost.mail.content_type import (
     NAMED_ATTACHMENT,
@@ -33,6 +35,15 @@ LOOKS_LIKE_HTML = re.compile(rb"[^\0]{0,1024}?<(?:!doctype\s+html|html|head|body
 MEDIA = frozenset(("image", "audio", "video", "font"))
 
 
+class Allowance:
+    """What is left of a bound that all parts of a letter share."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+
 class Part:
     """A MIME part. ``parent`` is ``None`` for the letter itself; ``number`` counts from 0.
 
@@ -51,6 +62,7 @@ class Part:
         parent: Part | None = None,
         number: int = 0,
         limits: Limits,
+        archive_files: Allowance | None = None,
     ) -> None:
         self.source = source
         self.start = start
@@ -61,6 +73,7 @@ class Part:
         self.parent = parent
         self.number = number
         self.limits = limits
+        self._archive_files = archive_files or Allowance(limits.max_archive_files)
         self.children: list[Part] = []
 
     @property
@@ -190,7 +203,11 @@ class Part:
         detected = self.detected_type
         if detected.category != "archive":
             return None
-        return list_archive(self.decoded, detected, self.limits)
+        allowance = self._archive_files
+        limits = structs.replace(self.limits, max_archive_files=allowance.left)
+        listing = list_archive(self.decoded, detected, limits)
+        allowance.left = max(allowance.left - len(listing.files), 0)
+        return listing
 
     def __repr__(self) -> str:
         return f"Part({self.number}, {self.content_type.full}, {self.end - self.body_start} bytes)"
