@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How do the milter connections of one listener begin, and come to an end?
+
+The worker makes the sockets: ``loop.create_server(server.protocol_factory, sock=…)``. All
+listeners of a worker may share one ``Scan``. What messages hold in memory is bounded for
+the whole listener; beyond it messages get a temporary failure, connections go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from gatepost.serve.milter.connection import MilterConnection
+from gatepost.serve.milter.listener import Listener, MilterCounters
+from gatepost.serve.milter.options import MilterOptions
+from gatepost.serve.reply import Scan
+
+HELD_MESSAGES = 4
+"""Messages of ``max_message`` bytes that may be held at once, all connections together."""
+
+
+class MilterServer:
+    """The connections of one milter listener.
+
+    ``max_message`` is in bytes, ``timeout`` in seconds for one scan, ``max_held`` in bytes
+    for all messages together (default: four of the largest).
+    """
+
+    def __init__(
+        self,
+        scan: Scan,
+        options: MilterOptions,
+        *,
+        max_message: int,
+        timeout: float,
+        max_held: int | None = None,
+    ) -> None:
+        held = HELD_MESSAGES * max_message if max_held is None else max_held
+        self._listener = Listener(
+            scan, options, max_message=max_message, timeout=timeout, max_held=held
+        )
+
+    @property
+    def counters(self) -> MilterCounters:
+        return self._listener.counters
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._listener.members)
+
+    @property
+    def running_scans(self) -> int:
+        return len(self._listener.tasks)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of messages that are in hand."""
+        return self._listener.budget.held
+
+    def protocol_factory(self) -> MilterConnection:
+        """A protocol for one accepted connection."""
+        return MilterConnection(self._listener)
+
+    async def drain(self, grace: float = 10.0) -> None:
+        """Ends all connections; the listening socket must be closed already, by its owner.
+
+        A connection without an SMTP client closes at once. One with a client may go on for
+        ``grace`` seconds, because to close it earlier would cost that client a temporary
+        failure; then messages that are still being scanned get one.
+        """
+        listener = self._listener
+        listener.draining = True
+        for member in tuple(listener.members):
+            if not member.has_client:
+                member.close()
+        try:
+            async with asyncio.timeout(grace):
+                while listener.members:
+                    listener.changed.clear()
+                    await listener.changed.wait()
+        except TimeoutError:
+            for member in tuple(listener.members):
+                member.give_up()
+        await asyncio.gather(*listener.tasks, return_exceptions=True)
