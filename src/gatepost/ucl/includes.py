@@ -13,7 +13,7 @@ from typing import Final
 
 from gatepost.ucl.files import Files
 from gatepost.ucl.macros import Call, TextMacros
-from gatepost.ucl.merge import STRATEGIES, Strategy, owner_of, put
+from gatepost.ucl.merge import STRATEGIES, Strategy, join, owner_of, put
 from gatepost.ucl.parser import Parser
 from gatepost.ucl.source import Where
 from gatepost.ucl.values import Array, Object
@@ -24,6 +24,17 @@ _INCLUDE_ARGUMENTS: Final = frozenset(
 )
 _LOAD_ARGUMENTS: Final = frozenset(
     ("key", "target", "trim", "escape", "multiline", "try", "priority")
+)
+_ESCAPED: Final = str.maketrans(
+    {
+        "\n": r"\n",
+        "\r": r"\r",
+        "\b": r"\b",
+        "\t": r"\t",
+        "\f": r"\f",
+        "\\": r"\\",
+        '"': r"\"",
+    }
 )
 
 
@@ -75,6 +86,7 @@ class FileMacros(TextMacros):
         if call.flag("url") or "://" in call.value:
             raise call.fail("only files can be included: an option that takes a map takes URLs")
         priority, strategy = call.priority(0), _strategy_of(call)
+        _key_of(call), _target_of(call)
         for path in _find_paths(parser, call, attempt=call.flag("try", attempt)):
             self.read_file(
                 path,
@@ -93,12 +105,10 @@ class FileMacros(TextMacros):
             raise call.fail("the argument 'key' is missing")
         if target not in ("string", "int"):
             raise call.fail(f"'target' must be string or int, not '{target}'")
-        call.flag("escape"), call.flag("multiline")  # they only change how Rspamd prints it
+        call.flag("multiline")  # it only changes how Rspamd prints the value
         for path in _find_paths(parser, call, attempt=call.flag("try")):
             text = self._files.read_text(path, call.where)
-            value: str | int = text.strip() if call.flag("trim") else text
-            if target == "int":
-                value = _to_integer(call, path, text)
+            value = _to_integer(call, path, text) if target == "int" else _shaped(call, text)
             mark = (parser.source, call.offset, call.priority(parser.priority))
             put(owner_of(key, sections), key, value, mark, parser.strategy)
 
@@ -109,6 +119,11 @@ def _strategy_of(call: Call) -> Strategy:
         if strategy == name:
             return strategy
     raise call.fail(f"'duplicate' must be one of {', '.join(STRATEGIES)}, not '{name}'")
+
+
+def _shaped(call: Call, text: str) -> str:
+    text = text.strip(" \t\r\n\f\v") if call.flag("trim") else text
+    return text.translate(_ESCAPED) if call.flag("escape") else text
 
 
 def _to_integer(call: Call, path: Path, text: str) -> int:
@@ -144,21 +159,30 @@ def _search_list(call: Call) -> list[str]:
     return strings
 
 
+def _key_of(call: Call) -> str | None:
+    """The key to put the file under; none if it has none, empty if the file names it."""
+    key, prefix = call.word("key"), call.arguments.get("prefix")
+    if isinstance(prefix, str):
+        return key or prefix
+    return key or ("" if call.flag("prefix") else None)
+
+
+def _target_of(call: Call) -> str:
+    target = call.word("target") or "object"
+    if target not in ("object", "array"):
+        raise call.fail(f"'target' must be object or array, not '{target}'")
+    return target
+
+
 def _place_prefix(
     parser: Parser, sections: list[Object], call: Call, path: Path, priority: int
 ) -> list[Object]:
     """The sections to fill: those around the macro, or one under the key that it names."""
-    target = call.word("target") or "object"
-    if target not in ("object", "array"):
-        raise call.fail(f"'target' must be object or array, not '{target}'")
-    key = call.word("key")
-    prefix = call.arguments.get("prefix", False)
-    if isinstance(prefix, str):
-        key = key or prefix
-    elif call.flag("prefix") and not key:
-        key = path.stem if path.suffix in (".conf", ".ucl", ".inc") else path.name
-    if not key:
+    key, target = _key_of(call), _target_of(call)
+    if key is None:
         return sections
+    if not key:
+        key = path.stem if path.suffix in (".conf", ".ucl", ".inc") else path.name
     owner = owner_of(key, sections)
     mark = (parser.source, call.offset, priority)
     if key not in owner:
@@ -166,8 +190,10 @@ def _place_prefix(
     old = owner[key]
     if target == "object" and isinstance(old, Object):
         return [old]
-    if target == "array" and isinstance(old, Array):
+    if target == "array":
         section = Object(origin=mark)
+        if not isinstance(old, Array):  # as libucl: what was there becomes the first element
+            old = join(owner, key)
         old.add(section, mark)
         return [section]
-    raise call.fail(f"'{key}' was written at {owner.place(key)} and is not an {target}")
+    raise call.fail(f"'{key}' was written at {owner.place(key)} and is not an object")

@@ -109,6 +109,8 @@ def _read_value(parser: Parser, position: int) -> tuple[str, int]:
     text = parser.text
     if text.startswith('"', position):
         return lexer.read_quoted(parser.source, position, parser.variables)
+    if text.startswith("'", position):
+        return lexer.read_single_quoted(parser.source, position)
     if text.startswith("{", position):
         end = text.find("}", position)
         if end < 0:

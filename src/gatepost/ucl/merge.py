@@ -33,7 +33,8 @@ def put(target: Object, key: str, value: Value, mark: Mark, strategy: Strategy =
         target[key] = value
         target.marks[key] = mark
     elif mark[2] == old_mark[2]:
-        _join(target, key, value, mark)
+        old = old if isinstance(old, Array) and old.implicit else join(target, key)
+        old.add(value, mark)
 
 
 def _is_covered(old: Value, mark: Mark, old_mark: Mark, strategy: Strategy) -> bool:
@@ -42,15 +43,13 @@ def _is_covered(old: Value, mark: Mark, old_mark: Mark, strategy: Strategy) -> b
     return strategy == "merge" and whole and mark[2] == old_mark[2]
 
 
-def _join(target: Object, key: str, value: Value, mark: Mark) -> None:
-    old, old_mark = target[key], target.marks.get(key, target.origin)
-    if isinstance(old, Array) and old.implicit:
-        old.add(value, mark)
-        return
-    joined = Array(implicit=True, origin=old_mark)
-    joined.add(old, old_mark)
-    joined.add(value, mark)
+def join(target: Object, key: str) -> Array:
+    """Make the value of ``key`` the first element of an implicit array, which is returned."""
+    mark = target.marks.get(key, target.origin)
+    joined = Array(implicit=True, origin=mark)
+    joined.add(target[key], mark)
     target[key] = joined
+    return joined
 
 
 def open_object(target: Object, key: str, mark: Mark, strategy: Strategy) -> list[Object]:

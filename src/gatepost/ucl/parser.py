@@ -23,7 +23,7 @@ from gatepost.ucl.values import Array, Object, Scalar
 from gatepost.ucl.variables import NO_VARIABLES, Variables
 
 DEEPEST = 64  # sections and arrays within each other; rspamd's own configuration needs 7
-MOST_INHERITED = 1_000_000  # values; sections that inherit from each other can double
+MOST_INHERITED = 100_000  # values; sections that inherit from each other can double
 LARGEST = 64 * 1024 * 1024  # characters; the largest inline maps seen are a few MiB
 
 
@@ -190,6 +190,9 @@ class Parser:
     ) -> int:
         """The value after ``key``, wherever it is and whatever it looks like."""
         start = lexer.skip(self.source, position, separators=False)
+        if not assigned and self.text[start : start + 1] in ("=", ":"):  # after a comment
+            assigned = True
+            start = lexer.skip(self.source, start + 1, separators=False)
         if self.text[start : start + 1] in ("{", "["):
             return self._container(target, key, mark, start)
         if not assigned:

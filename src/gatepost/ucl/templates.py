@@ -143,7 +143,8 @@ def _unmark(file: str, output: str) -> Source:
     lines: list[int] = []
     current = 1
     for text in output.split("\n"):
+        first = _MARKER.match(text)
+        lines.append(int(first[1]) if first else current)
         marks = _MARKER.findall(text)
-        lines.append(int(marks[0]) if marks else current)
         current = int(marks[-1]) if marks else current
     return Source(file, _MARKER.sub("", output), lines=lines)
