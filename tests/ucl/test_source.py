@@ -18,8 +18,8 @@ def test_piece_of_a_file_starts_on_its_own_line():
 
 
 def test_lines_of_a_template_are_those_of_the_original():
-    source = Source("f", "a\nb\nc", lines=[3, 3])
-    assert [source.line(offset) for offset in (0, 2, 4)] == [3, 3, 3]
+    source = Source("f", "a\nb\nc", anchors=[(0, 1), (2, 7), (2, 8)])
+    assert [source.line(offset) for offset in (0, 1, 2, 4)] == [1, 1, 8, 8]
 
 
 def test_place_prints_as_file_and_line():

@@ -2,8 +2,9 @@
 """Which file and line does a place in a text belong to?"""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple, Self, TypeAlias
 
 _NEWLINE = re.compile("\n")
@@ -23,28 +24,34 @@ class Source:
     """One text with its name. Lines are counted only when somebody asks for one.
 
     ``first_line`` is the line that the text starts on, when it is a piece of a file.
-    ``lines`` gives the original line of each line of the text, when a template made it.
+    ``anchors`` are used instead when a template made the text: from each offset on, in rising
+    order, it comes from that line of the original.
     """
 
-    __slots__ = ("_newlines", "file", "first_line", "lines", "text")
+    __slots__ = ("_anchors", "_newlines", "file", "first_line", "text")
 
     def __init__(
-        self, file: str, text: str, *, first_line: int = 1, lines: Sequence[int] | None = None
+        self,
+        file: str,
+        text: str,
+        *,
+        first_line: int = 1,
+        anchors: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.file = file
         self.text = text
         self.first_line = first_line
-        self.lines = lines
+        self._anchors = anchors
         self._newlines: list[int] | None = None
 
     def line(self, offset: int) -> int:
         """The line of the character at ``offset``."""
+        if self._anchors:
+            index = bisect_right(self._anchors, offset, key=itemgetter(0))
+            return self._anchors[max(index - 1, 0)][1]
         if self._newlines is None:
             self._newlines = [found.start() for found in _NEWLINE.finditer(self.text)]
-        index = bisect_left(self._newlines, offset)
-        if self.lines:
-            return self.lines[min(index, len(self.lines) - 1)]
-        return self.first_line + index
+        return self.first_line + bisect_left(self._newlines, offset)
 
     def where(self, offset: int) -> Where:
         return Where(self.file, self.line(offset))

@@ -139,12 +139,14 @@ def _find_line(trace: TracebackType | None, file: str) -> int:
 
 
 def _unmark(file: str, output: str) -> Source:
-    """Take the markers out and note, for each line of the output, the line it came from."""
-    lines: list[int] = []
-    current = 1
-    for text in output.split("\n"):
-        first = _MARKER.match(text)
-        lines.append(int(first[1]) if first else current)
-        marks = _MARKER.findall(text)
-        current = int(marks[-1]) if marks else current
-    return Source(file, _MARKER.sub("", output), lines=lines)
+    """Take the markers out and note where each was, and the line that begins there."""
+    anchors = [(0, 1)]
+    pieces: list[str] = []
+    size = end = 0
+    for marker in _MARKER.finditer(output):
+        pieces.append(output[end : marker.start()])
+        size += len(pieces[-1])
+        end = marker.end()
+        anchors.append((size, int(marker[1])))
+    pieces.append(output[end:])
+    return Source(file, "".join(pieces), anchors=anchors)
