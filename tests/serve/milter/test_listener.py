@@ -9,7 +9,7 @@ from gatepost.serve.milter.options import MilterOptions
 class Caller:
     """A connection as far as its listener cares."""
 
-    has_client = False
+    is_idle = True
 
     def __init__(self, source="192.0.2.1"):
         self.source = source

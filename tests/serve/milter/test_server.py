@@ -233,10 +233,12 @@ async def test_edits_need_negotiation():
 
 
 async def test_drain_closes_the_idle_and_finishes_what_is_held():
-    scan = Scanner(verdict("reject"), gate=asyncio.Event())
-    async with serving(scan) as (milter, port), mta(port) as client:
-        idle = await MilterClient.open("127.0.0.1", port)
-        await idle.negotiate()
+    scan = Scanner(verdict("reject"))
+    async with serving(scan) as (milter, port), mta(port) as client, mta(port) as idle:
+        await idle.send(MESSAGE)
+        await idle.quit_new_connection()
+        scan.gate = asyncio.Event()
+        scan.started.clear()
         sending = asyncio.ensure_future(client.send(MESSAGE))
         await scan.started.wait()
         draining = asyncio.ensure_future(milter.drain(grace=10))
@@ -249,8 +251,16 @@ async def test_drain_closes_the_idle_and_finishes_what_is_held():
         await client.quit()
         await draining
         assert milter.open_connections == 0
-        await idle.close()
         await late.close()
+
+
+async def test_a_client_that_leaves_while_we_drain_is_the_last_one():
+    async with serving(Scanner()) as (milter, port), mta(port) as client:
+        draining = asyncio.ensure_future(milter.drain(grace=10))
+        assert said(await client.send(MESSAGE)) == ["a"]
+        await client.quit_new_connection()
+        assert await client.is_closed()
+        await draining
 
 
 async def test_drain_gives_up_scans_after_its_grace():

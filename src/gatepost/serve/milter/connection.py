@@ -53,15 +53,13 @@ class MilterConnection(asyncio.Protocol):
         self._queue_id = ""
 
     @property
-    def has_client(self) -> bool:
-        """An SMTP client is behind this connection, or a message of one is in hand."""
+    def is_idle(self) -> bool:
+        """The SMTP client has gone and left no message. One that is still to come counts
+        as a client: an MTA that connects has somebody waiting."""
         session = self._session
-        return session.connected or session.in_message or self._scan is not None
-
-    @property
-    def in_message(self) -> bool:
-        """A message has begun and is not answered yet."""
-        return self._session.in_message
+        return session.had_client and not (
+            session.connected or session.in_message or self._scan is not None
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -76,8 +74,9 @@ class MilterConnection(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
-        self._advance()
+        if self._session.step is not Step.CLOSED:
+            self._reader.feed(data)
+            self._advance()
 
     def pause_writing(self) -> None:
         self._write_full = True
@@ -109,31 +108,29 @@ class MilterConnection(asyncio.Protocol):
         self.close()
 
     def _advance(self) -> None:
+        session = self._session
         try:
-            while self._scan is None and not self._write_full and self._transport is not None:
-                if not self._step():
-                    break
+            if session.step is Step.NEW and self._reader.peek(len(START)) == START:
+                self._answer_ping()
+            else:
+                self._take_frames(session)
         except MilterError as error:
             self._listener.counters.protocol_errors += 1
             log.warning("protocol error from %s: %s", self.source or "?", error, extra=self._tags())
             self.close()
+        if self._listener.draining and self.is_idle:
+            self.close()
         self._throttle()
 
-    def _step(self) -> bool:
-        """Does one frame; false when there is none."""
-        session = self._session
-        if session.step is Step.CLOSED:
-            return False
-        if session.step is Step.NEW and self._reader.peek(len(START)) == START:
-            self._answer_ping()
-            return False
-        frame = self._reader.next()
-        if frame is None:
-            return False
-        command = session.receive(decode(frame))
-        if command is not None:
-            self._obey(command)
-        return True
+    def _take_frames(self, session: Session) -> None:
+        next_frame, receive = self._reader.next, session.receive
+        while self._scan is None and not self._write_full and session.step is not Step.CLOSED:
+            frame = next_frame()
+            if frame is None:
+                return
+            command = receive(decode(frame))
+            if command is not None:
+                self._obey(command)
 
     def _obey(self, command: Command) -> None:
         match command:

@@ -28,7 +28,7 @@ class FrameReader:
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self.max_frame = max_frame
-        self._buffer = bytearray()
+        self._buffer = b""
         self._start = 0
 
     def __len__(self) -> int:
@@ -37,14 +37,13 @@ class FrameReader:
 
     def feed(self, data: bytes) -> None:
         """Takes what was read. What was already handed out is dropped here, once a read."""
-        if self._start:
-            del self._buffer[: self._start]
-            self._start = 0
-        self._buffer += data
+        rest = self._buffer[self._start :]
+        self._buffer = rest + data if rest else data
+        self._start = 0
 
     def peek(self, size: int) -> bytes:
         """The first bytes that wait, at most ``size``."""
-        return bytes(self._buffer[self._start : self._start + size])
+        return self._buffer[self._start : self._start + size]
 
     def next(self) -> Frame | None:
         """The next whole frame, or ``None`` until more is fed.
@@ -61,7 +60,7 @@ class FrameReader:
         if len(buffer) < end:
             return None
         self._start = end
-        return buffer[start + 4], bytes(memoryview(buffer)[start + 5 : end])
+        return buffer[start + 4], buffer[start + 5 : end]
 
 
 def to_frame(code: bytes, payload: bytes = b"") -> bytes:

@@ -33,18 +33,18 @@ WANTED_ACTIONS = (
     | answers.CHANGE_FROM
 )
 
-NO_REPLY: dict[int, int] = {
-    ord(messages.Header.code): 1 << 7,
-    ord(messages.Connect.code): 1 << 12,
-    ord(messages.Helo.code): 1 << 13,
-    ord(messages.Mail.code): 1 << 14,
-    ord(messages.Rcpt.code): 1 << 15,
-    ord(messages.Data.code): 1 << 16,
-    ord(messages.Unknown.code): 1 << 17,
-    ord(messages.EndOfHeaders.code): 1 << 18,
-    ord(messages.Body.code): 1 << 19,
+NO_REPLY: dict[type[messages.MtaMessage], int] = {
+    messages.Header: 1 << 7,
+    messages.Connect: 1 << 12,
+    messages.Helo: 1 << 13,
+    messages.Mail: 1 << 14,
+    messages.Rcpt: 1 << 15,
+    messages.Data: 1 << 16,
+    messages.Unknown: 1 << 17,
+    messages.EndOfHeaders: 1 << 18,
+    messages.Body: 1 << 19,
 }
-"""Command → the bit that spares us the answer to it."""
+"""Message → the bit that spares us the answer to it."""
 
 WANTED_STEPS = sum(NO_REPLY.values())
 
@@ -67,6 +67,6 @@ def negotiate(offer: messages.Negotiate) -> Negotiated:
     return Negotiated(version, actions, offer.protocol & WANTED_STEPS, macros)
 
 
-def expects_answer(negotiated: Negotiated, code: int) -> bool:
-    """True when the MTA waits for our word on this command."""
-    return code in NO_REPLY and not negotiated.protocol & NO_REPLY[code]
+def answered_messages(negotiated: Negotiated) -> frozenset[type[messages.MtaMessage]]:
+    """The messages after which the MTA waits for our word, the end of a message apart."""
+    return frozenset(kind for kind, bit in NO_REPLY.items() if not negotiated.protocol & bit)

@@ -64,14 +64,14 @@ class MilterServer:
     async def drain(self, grace: float = 10.0) -> None:
         """Ends all connections; the listening socket must be closed already, by its owner.
 
-        A connection without an SMTP client closes at once. One with a client may go on for
-        ``grace`` seconds, because to close it earlier would cost that client a temporary
+        A connection whose SMTP client has gone closes at once. The others may go on for
+        ``grace`` seconds, because to close one earlier would cost its client a temporary
         failure; then messages that are still being scanned get one.
         """
         listener = self._listener
         listener.draining = True
         for member in tuple(listener.members):
-            if not member.has_client:
+            if member.is_idle:
                 member.close()
         try:
             async with asyncio.timeout(grace):
