@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network: DNS resolver, upstreams with health, and where the text of maps comes from."""
+
+from gatepost.net.answers import Answer, Mx, Rcode, Record, RecordType, Soa, find_query_name
+from gatepost.net.dns_cache import DnsCache
+from gatepost.net.errors import MapError, NetError, UpstreamError
+from gatepost.net.fake_records import read_fake_records
+from gatepost.net.map_definition import MapDefinition, read_definition
+from gatepost.net.map_sources import MapSources, MapText
+from gatepost.net.resolver import DnsResolver, Resolver, ResolverSettings, name_servers
+from gatepost.net.task_resolver import TaskResolver
+from gatepost.net.upstreams import Health, Rotation, Upstream, UpstreamList
+
+__all__ = [
+    "Answer",
+    "DnsCache",
+    "DnsResolver",
+    "Health",
+    "MapDefinition",
+    "MapError",
+    "MapSources",
+    "MapText",
+    "Mx",
+    "NetError",
+    "Rcode",
+    "Record",
+    "RecordType",
+    "Resolver",
+    "ResolverSettings",
+    "Rotation",
+    "Soa",
+    "TaskResolver",
+    "Upstream",
+    "UpstreamError",
+    "UpstreamList",
+    "find_query_name",
+    "name_servers",
+    "read_definition",
+    "read_fake_records",
+]
