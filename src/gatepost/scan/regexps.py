@@ -163,8 +163,8 @@ class RegexpSet:
 def glob_regexp(glob: str) -> Regexp:
     """A glob as an expression for the whole key: ``*`` any text, ``?`` one character or none.
 
-    As Rspamd: case matters. Unlike it: a glob holds the whole key (there it also matched inside one,
-    which is its issue 6125), and ``+`` is a plus (there it is a third, undocumented wildcard).
+    As Rspamd: case matters. Unlike it: a glob holds the whole key (there it also matches inside,
+    its issue 6125), and ``+`` is a plus (there it is a third, undocumented wildcard).
     """
     parts = re.split(r"([*?])", glob)
     body = "".join({"*": ".*", "?": ".?"}.get(part) or escape(part) for part in parts)
