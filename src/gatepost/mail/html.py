@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What does an HTML part show its reader, what does it hide, and where do its links lead?
+
+Lexbor parses; the tree is then asked by native selectors, and Python sees only the elements that
+matter. Features that few letters need are counted when asked for. Links have no CTA weight yet.
+Source: content reference §1.7.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from urllib.parse import urljoin
+
+import msgspec
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from gatepost.mail.html_features import Features, count_features, document_flags
+from gatepost.mail.html_source import BREAK, Source, prepare_source
+from gatepost.mail.html_visibility import Seen, find_styled, read_text
+from gatepost.mail.images import image_size
+from gatepost.mail.lazy import lazy
+from gatepost.mail.limits import Limits
+
+DEFAULT_LIMITS = Limits()
+MAX_LINKS = 8192
+MAX_DISPLAYED = 2048  # characters of a link's text that are kept
+MAX_INLINE = 64 * 1024  # characters of a data: picture that are decoded for its size
+
+# Element → the attribute that leads somewhere.
+LINK_ATTRIBUTES = {
+    **dict.fromkeys(("a", "area", "link", "map"), "href"),
+    **dict.fromkeys(("frame", "iframe", "audio", "embed", "source", "track", "video"), "src"),
+    "form": "action",
+}
+LINKS = "a,area,form,frame,iframe,link,map,audio,embed,source,track,video"
+USUAL_LINKS = "a,area,form"
+UNUSUAL_LINKS = ("<link", "<frame", "<iframe", "<map", "<audio", "<embed", "<source", "<track", "<video")
+NOT_SHOWN = ["script", "style", "title", "iframe", "noframes", "noembed", "template"]
+NOT_SHOWN_MARKS = tuple("<" + name for name in NOT_SHOWN)
+
+DIGITS = re.compile(r"\s*(\d{1,5})(?:\.\d+)?\s*(?:px)?\s*(?:\Z|[;!])")
+STYLE_SIZE = re.compile(r"(?:^|[;\s])(width|height)\s*:\s*(\d{1,5})")
+DATA_IMAGE = re.compile(r"data:image/[\w.+-]+[^,]{0,64}?;base64,", re.I)
+NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
+
+
+class Link(msgspec.Struct):
+    """An element that leads somewhere. ``href`` as written, but absolute if there is a base."""
+
+    href: str
+    displayed: str
+    """The text inside, on one line."""
+    element: str
+    invisible: bool = False
+    """It is inside a hidden block."""
+
+
+class Image(msgspec.Struct):
+    """An ``<img>``. Sizes are in pixels, 0 where nothing tells them."""
+
+    src: str
+    width: int = 0
+    height: int = 0
+    alt: str = ""
+    embedded: bool = False
+    """``cid:`` or ``data:``."""
+    data: bool = False
+    external: bool = False
+
+
+class Form(msgspec.Struct):
+    """A ``<form>``: where it posts to, and whether it asks for a password."""
+
+    action: str
+    method: str
+    has_password: bool
+
+
+class Html:
+    """A parsed HTML part. ``text`` is what is seen, one line a block."""
+
+    def __init__(self, source: str, prepared: Source, limits: Limits) -> None:
+        self.source = source
+        self.limits = limits
+        self._prepared = prepared
+        self._lower = prepared.text.lower()
+        self._tree = _parsed(prepared.text)
+        self.links: list[Link] = []
+        self.images: list[Image] = []
+        self.base = self._base()
+        nodes = self._read_links()
+        self.title = self._title()
+        self._seen = self._read_text()
+        hidden = self._seen.hidden_ids
+        if hidden:
+            for link, node in zip(self.links, nodes, strict=False):
+                link.invisible = node in hidden
+
+    @lazy
+    def text(self) -> str:
+        """The visible text with the ``alt`` of images, entities decoded, blanks collapsed."""
+        return collapse(self._seen.visible)
+
+    @lazy
+    def invisible_text(self) -> str:
+        """The text of hidden blocks."""
+        return collapse(self._seen.invisible)
+
+    @lazy
+    def transparent_text(self) -> str:
+        """The text that has the colour of its background."""
+        return collapse(self._seen.transparent)
+
+    @lazy
+    def forms(self) -> list[Form]:
+        """The forms."""
+        if "<form" not in self._lower:
+            return []
+        return [
+            Form(
+                form.attributes.get("action") or "",
+                (form.attributes.get("method") or "get").lower(),
+                form.css_first("input[type=password i]") is not None,
+            )
+            for form in self._tree.css("form")[:MAX_LINKS]
+        ]
+
+    @lazy
+    def flags(self) -> frozenset[str]:
+        """Rspamd's document flags: BAD_START, XML, UNBALANCED, TOO_MANY_TAGS …"""
+        return document_flags(self.source, self._lower, self._tree, self._prepared)
+
+    @lazy
+    def features(self) -> Features:
+        """Counts of §1.7, for neural inputs and fuzzy hashes."""
+        return count_features(
+            self._tree,
+            links=[(link.href, link.displayed) for link in self.links if link.element != "img"],
+            images=[(image.external, image.data, image.width, image.height) for image in self.images],
+            forms=[(form.action, form.has_password) for form in self.forms],
+            seen=self._seen,
+        )
+
+    def _base(self) -> str:
+        if "<base" not in self._lower:
+            return ""
+        node = self._tree.css_first("base[href]")
+        return (node.attributes.get("href") or "").strip() if node is not None else ""
+
+    def _title(self) -> str:
+        node = self._tree.css_first("title") if "<title" in self._lower else None
+        return " ".join(node.text()[:MAX_DISPLAYED].split()) if node is not None else ""
+
+    def _read_links(self) -> list[int]:
+        """Fills ``links``; gives each one's node id."""
+        lower = self._lower
+        wanted = LINKS if any(name in lower for name in UNUSUAL_LINKS) else USUAL_LINKS
+        ids: list[int] = []
+        for node in self._tree.css(wanted)[:MAX_LINKS]:
+            element = node.tag or ""
+            attributes = node.attributes
+            href = attributes.get(LINK_ATTRIBUTES[element]) or attributes.get("href")
+            if not href:
+                continue
+            displayed = ""
+            if element == "a":
+                displayed = " ".join(node.text()[: 2 * MAX_DISPLAYED].split())[:MAX_DISPLAYED]
+            self.links.append(Link(self._absolute(href), displayed, element))
+            ids.append(node.mem_id)
+        return ids
+
+    def _read_images(self) -> None:
+        """Fills ``images`` and puts their ``alt`` into the tree as text."""
+        for node in self._tree.css("img")[:MAX_LINKS]:
+            attributes = node.attributes
+            src = (attributes.get("src") or "").strip()
+            alt = attributes.get("alt") or ""
+            if alt:
+                node.insert_before(f" {alt} ".replace("\0", ""))
+            image = _image(self._absolute(src) if src else "", attributes)
+            image.alt = alt
+            self.images.append(image)
+            if image.external:
+                self.links.append(Link(image.src, "", "img"))
+
+    def _absolute(self, href: str) -> str:
+        if not self.base or href[:1] == "#":
+            return href
+        try:
+            return urljoin(self.base, href)
+        except ValueError:
+            return href
+
+    def _read_text(self) -> Seen:
+        tree, lower = self._tree, self._lower
+        styled = find_styled(tree, lower)
+        if "<img" in lower:
+            self._read_images()
+        body = tree.body or tree.root
+        if body is None:
+            return Seen("", "", "", 0, 0, 0, frozenset())
+        if any(name in lower for name in NOT_SHOWN_MARKS):
+            gone = {node.mem_id for node in tree.css(",".join(NOT_SHOWN))}
+            styled = {key: found for key, found in styled.items() if key not in gone}
+            body.strip_tags(NOT_SHOWN)
+        return read_text(tree, body, styled, LINKS)
+
+
+def parse_html(text: str, limits: Limits = DEFAULT_LIMITS) -> Html:
+    """The page in ``text``. Bounded by ``limits`` (bytes, tags, attributes); never raises."""
+    return Html(text, prepare_source(text, limits), limits)
+
+
+def _parsed(text: str) -> LexborHTMLParser:
+    try:
+        return LexborHTMLParser(text)
+    except UnicodeEncodeError:  # lone surrogates, which some codecs let through
+        return LexborHTMLParser(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def collapse(text: str) -> str:
+    """Blanks to one, breaks to newlines, none at the ends; all of it by native passes."""
+    if not text:
+        return ""
+    for blank in ("\n", "\r", "\t", "\xa0"):
+        if blank in text:
+            text = text.replace(blank, " ")
+    while "  " in text:  # halves the longest run each time
+        text = text.replace("  ", " ")
+    text = text.replace(" \f", BREAK).replace("\f ", BREAK)
+    while "\f\f" in text:
+        text = text.replace("\f\f", BREAK)
+    return text.replace(BREAK, "\n").strip()
+
+
+def _image(src: str, attributes: dict[str, str | None]) -> Image:
+    image = Image(src)
+    start = src[:8].lower()
+    image.data = start.startswith("data:")
+    image.embedded = image.data or start.startswith("cid:")
+    image.external = start.startswith(("http:", "https:", "//"))
+    image.width = _size(attributes.get("width"))
+    image.height = _size(attributes.get("height"))
+    if not (image.width and image.height) and (style := attributes.get("style")):
+        sizes = dict(STYLE_SIZE.findall(style[:4096].lower()))
+        image.width = image.width or int(sizes.get("width", 0))
+        image.height = image.height or int(sizes.get("height", 0))
+    if image.data and not (image.width and image.height):
+        _size_by_data(image)
+    return image
+
+
+def _size(value: str | None) -> int:
+    found = DIGITS.match(value) if value else None
+    return int(found.group(1)) if found is not None else 0
+
+
+def _size_by_data(image: Image) -> None:
+    found = DATA_IMAGE.match(image.src)
+    if found is None:
+        return
+    packed = NOT_BASE64.sub("", image.src[found.end() : found.end() + MAX_INLINE])
+    packed = packed[: len(packed) // 4 * 4]
+    try:
+        known = image_size(base64.b64decode(packed))
+    except (binascii.Error, ValueError):
+        return
+    if known is not None:
+        image.width = image.width or known.width
+        image.height = image.height or known.height
+
+
+def node_of(html: Html) -> LexborNode | None:
+    """The root element, for rules that ask by selector. Its text holds marks: do not read it."""
+    return html._tree.root
