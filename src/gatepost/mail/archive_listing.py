@@ -15,7 +15,9 @@ from gatepost.mail.charset import guess_codec
 
 MAX_NAME = 4096  # characters of a member's name that are kept
 # Zero-width, direction and control characters: nobody names a file so by accident.
-SUSPICIOUS = re.compile("[\0-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffd]")
+SUSPICIOUS = re.compile(
+    "[\0-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufffd]"
+)
 
 
 class ArchiveFile(msgspec.Struct, frozen=True):

@@ -32,7 +32,9 @@ HTML_ENOUGH = 40
 
 PRINTABLE = bytes(set(range(0x20, 0x7F)) | set(b"\t\r\n\f") | set(range(0x80, 0x100)))
 PDF = re.compile(rb"[\s\S]{0,1024}?%PDF-\d")
-SVG = re.compile(rb"\s*+(?:<\?xml[^>]{0,512}>|<!--[^>]{0,512}>|<!DOCTYPE[^>]{0,512}>|\s)*+<svg\b", re.I)
+SVG = re.compile(
+    rb"\s*+(?:<\?xml[^>]{0,512}>|<!--[^>]{0,512}>|<!DOCTYPE[^>]{0,512}>|\s)*+<svg\b", re.I
+)
 UUE = re.compile(rb"begin [0-7]{3,4} [^\r\n]{1,255}\r?\n[ -`]")
 MAIL_START = re.compile(
     rb"(?:(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version|From|To|Subject|Date|"

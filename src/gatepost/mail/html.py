@@ -36,10 +36,16 @@ LINK_ATTRIBUTES = {
 }
 LINKS = "a,area,form,frame,iframe,link,map,audio,embed,source,track,video"
 USUAL_LINKS = "a,area,form"
-UNUSUAL_LINKS = ("<link", "<frame", "<iframe", "<map", "<audio", "<embed", "<source", "<track", "<video")
-NOT_SHOWN = ["script", "style", "title", "iframe", "noframes", "noembed", "template"]
-NOT_SHOWN_MARKS = tuple("<" + name for name in NOT_SHOWN)
+UNUSUAL_LINKS = frozenset(
+    ("link", "frame", "iframe", "map", "audio", "embed", "source", "track", "video")
+)
+NOT_SHOWN = ("script", "style", "title", "iframe", "noframes", "noembed", "template")
+# Tags that call for a closer look; most of a page's are not among them.
+SPECIAL_TAG = re.compile(
+    "<(" + "|".join((*UNUSUAL_LINKS, *NOT_SHOWN, "base", "form", "img")) + r")[\s/>]"
+)
 
+EXTERNAL = frozenset(("http:", "https"))
 DIGITS = re.compile(r"\s*(\d{1,5})(?:\.\d+)?\s*(?:px)?\s*(?:\Z|[;!])")
 STYLE_SIZE = re.compile(r"(?:^|[;\s])(width|height)\s*:\s*(\d{1,5})")
 DATA_IMAGE = re.compile(r"data:image/[\w.+-]+[^,]{0,64}?;base64,", re.I)
@@ -86,9 +92,10 @@ class Html:
         self.limits = limits
         self._prepared = prepared
         self._lower = prepared.text.lower()
+        self._tags = frozenset(SPECIAL_TAG.findall(self._lower))
         self._tree = _parsed(prepared.text)
         self.links: list[Link] = []
-        self.images: list[Image] = []
+        self._pictures: list[tuple[str, dict[str, str | None]]] = []
         self.base = self._base()
         nodes = self._read_links()
         self.title = self._title()
@@ -116,7 +123,7 @@ class Html:
     @lazy
     def forms(self) -> list[Form]:
         """The forms."""
-        if "<form" not in self._lower:
+        if "form" not in self._tags:
             return []
         return [
             Form(
@@ -138,25 +145,26 @@ class Html:
         return count_features(
             self._tree,
             links=[(link.href, link.displayed) for link in self.links if link.element != "img"],
-            images=[(image.external, image.data, image.width, image.height) for image in self.images],
+            images=[
+                (image.external, image.data, image.width, image.height) for image in self.images
+            ],
             forms=[(form.action, form.has_password) for form in self.forms],
             seen=self._seen,
         )
 
     def _base(self) -> str:
-        if "<base" not in self._lower:
+        if "base" not in self._tags:
             return ""
         node = self._tree.css_first("base[href]")
         return (node.attributes.get("href") or "").strip() if node is not None else ""
 
     def _title(self) -> str:
-        node = self._tree.css_first("title") if "<title" in self._lower else None
+        node = self._tree.css_first("title") if "title" in self._tags else None
         return " ".join(node.text()[:MAX_DISPLAYED].split()) if node is not None else ""
 
     def _read_links(self) -> list[int]:
         """Fills ``links``; gives each one's node id."""
-        lower = self._lower
-        wanted = LINKS if any(name in lower for name in UNUSUAL_LINKS) else USUAL_LINKS
+        wanted = USUAL_LINKS if UNUSUAL_LINKS.isdisjoint(self._tags) else LINKS
         ids: list[int] = []
         for node in self._tree.css(wanted)[:MAX_LINKS]:
             element = node.tag or ""
@@ -172,18 +180,22 @@ class Html:
         return ids
 
     def _read_images(self) -> None:
-        """Fills ``images`` and puts their ``alt`` into the tree as text."""
+        """Remembers the pictures, links to those outside, and puts ``alt`` into the tree as text."""
         for node in self._tree.css("img")[:MAX_LINKS]:
             attributes = node.attributes
+            if alt := attributes.get("alt"):
+                node.insert_before(f" {alt} " if "\0" not in alt else " ")
             src = (attributes.get("src") or "").strip()
-            alt = attributes.get("alt") or ""
-            if alt:
-                node.insert_before(f" {alt} ".replace("\0", ""))
-            image = _image(self._absolute(src) if src else "", attributes)
-            image.alt = alt
-            self.images.append(image)
-            if image.external:
-                self.links.append(Link(image.src, "", "img"))
+            if self.base:
+                src = self._absolute(src)
+            self._pictures.append((src, attributes))
+            if src[:5].lower() in EXTERNAL or src[:2] == "//":
+                self.links.append(Link(src, "", "img"))
+
+    @lazy
+    def images(self) -> list[Image]:
+        """The ``<img>`` elements in order."""
+        return [_image(src, attributes) for src, attributes in self._pictures]
 
     def _absolute(self, href: str) -> str:
         if not self.base or href[:1] == "#":
@@ -194,18 +206,15 @@ class Html:
             return href
 
     def _read_text(self) -> Seen:
-        tree, lower = self._tree, self._lower
-        styled = find_styled(tree, lower)
-        if "<img" in lower:
+        tree = self._tree
+        styled = find_styled(tree)
+        if "img" in self._tags:
             self._read_images()
         body = tree.body or tree.root
         if body is None:
             return Seen("", "", "", 0, 0, 0, frozenset())
-        if any(name in lower for name in NOT_SHOWN_MARKS):
-            gone = {node.mem_id for node in tree.css(",".join(NOT_SHOWN))}
-            styled = {key: found for key, found in styled.items() if key not in gone}
-            body.strip_tags(NOT_SHOWN)
-        return read_text(tree, body, styled, LINKS)
+        dropped = [] if self._tags.isdisjoint(NOT_SHOWN) else body.css(",".join(NOT_SHOWN))
+        return read_text(tree, body, styled, dropped, LINKS)
 
 
 def parse_html(text: str, limits: Limits = DEFAULT_LIMITS) -> Html:
@@ -221,22 +230,13 @@ def _parsed(text: str) -> LexborHTMLParser:
 
 
 def collapse(text: str) -> str:
-    """Blanks to one, breaks to newlines, none at the ends; all of it by native passes."""
-    if not text:
-        return ""
-    for blank in ("\n", "\r", "\t", "\xa0"):
-        if blank in text:
-            text = text.replace(blank, " ")
-    while "  " in text:  # halves the longest run each time
-        text = text.replace("  ", " ")
-    text = text.replace(" \f", BREAK).replace("\f ", BREAK)
-    while "\f\f" in text:
-        text = text.replace("\f\f", BREAK)
-    return text.replace(BREAK, "\n").strip()
+    """Blanks to one, breaks to newlines, empty lines and blanks at the ends away."""
+    lines = [" ".join(line.split()) for line in text.split(BREAK) if line]
+    return "\n".join([line for line in lines if line])
 
 
 def _image(src: str, attributes: dict[str, str | None]) -> Image:
-    image = Image(src)
+    image = Image(src, alt=attributes.get("alt") or "")
     start = src[:8].lower()
     image.data = start.startswith("data:")
     image.embedded = image.data or start.startswith("cid:")

@@ -189,8 +189,8 @@ def document_flags(
         "DUPLICATE_ELEMENTS": any(count > 1 for count in opened.values()),
         "TOO_MANY_TAGS": prepared.too_many_tags,
         "TOO_MANY_ATTRS": prepared.too_many_attributes,
-        "HAS_DATA_URLS": "data:" in lower and tree.css_first("[src^='data:' i],[href^='data:' i]")
-        is not None,
+        "HAS_DATA_URLS": "data:" in lower
+        and tree.css_first("[src^='data:' i],[href^='data:' i]") is not None,
         "HAS_ZEROS": prepared.has_zeros,
     }
     return frozenset(name for name, holds in found.items() if holds)

@@ -21,34 +21,18 @@ BREAK = "\f"
 # Below this many tags even the worst nesting stays within some ten thousand nodes.
 HARMLESS_TAGS = 300
 MAX_FORMATTING = 64
-# Below this size comparing all attributes of one tag takes about a millisecond.
-HARMLESS_SIZE = 4096
+# Below this size comparing all attributes of one tag takes a few milliseconds at most.
+HARMLESS_SIZE = 16 * 1024
 LONG_TAG = 2048
 LONG_VALUE = 1024
 
-_BLOCKS = (
-    *("p", "pre", "div", "dd", "dl", "dt", "td", "th", "tr", "table", "tbody", "thead", "tfoot"),
-    *("br", "hr", "li", "ul", "ol", "blockquote", "body", "center", "section", "article", "header"),
-    *("footer", "main", "nav", "aside", "address", "fieldset", "figure", "figcaption", "form"),
-    *("h1", "h2", "h3", "h4", "h5", "h6", "option", "caption", "legend", "summary", "details"),
+# Tags that begin or end a line. Told by their first two letters where these are enough, because
+# every tag of the page is held against this.
+BLOCK_TAG = re.compile(
+    r"<(?=/?(?:[pP](?:[rR][eE])?|(?:[dD][iIdDlLtT]|[tT][dDrRhHaAbBfF]|[bBhH][rR]|[lLdD][iI]|[uUoO][lL]"
+    r"|[hH][1-6eE]|[cC][eEaA]|[bB][lLoO]|[sS][eE]|[sS][uU][mM]|[aA][rRsSdD]|[nN][aA]"
+    r"|[fF](?:[oO][oOrR]|[iI][eEgG])|[mM][aA][iI]|[oO][pP]|[lL][eE])[a-zA-Z]*)[\s/>])"
 )
-
-
-def _either_case(word: str) -> str:
-    return "".join(f"[{char}{char.upper()}]" if char.isalpha() else char for char in word)
-
-
-def _alternatives(words: tuple[str, ...]) -> str:
-    """The words by first letter, so that most tags are refused by their first character."""
-    by_letter: dict[str, list[str]] = {}
-    for word in sorted(words, key=len, reverse=True):
-        by_letter.setdefault(word[0], []).append(_either_case(word[1:]))
-    return "|".join(
-        f"{_either_case(letter)}(?:{'|'.join(rests)})" for letter, rests in by_letter.items()
-    )
-
-
-BLOCK_TAG = re.compile(f"<(?=/?(?:{_alternatives(_BLOCKS)})[\\s/>])")
 OPENING = re.compile(r"<[a-zA-Z]")
 CLOSING = re.compile(r"</")
 FORMATTING = re.compile(
@@ -85,7 +69,7 @@ def prepare_source(text: str, limits: Limits) -> Source:
     if text.count("=") > limits.max_html_attributes:
         text = text[: _nth(text, "=", limits.max_html_attributes)]
         too_many_attributes = True
-    if len(text) > HARMLESS_SIZE and _may_have_long_tags(text):
+    if len(text) > LONG_TAG and _may_have_long_tags(text):
         text, found = _many_attributes(limits.max_tag_attributes).subn(r"\1>", text)
         too_many_attributes = too_many_attributes or found > 0
     if tags > HARMLESS_TAGS and _has_much(FORMATTING, text, MAX_FORMATTING):
@@ -117,7 +101,9 @@ def _nth(text: str, char: str, count: int) -> int:
 
 def _may_have_long_tags(text: str) -> bool:
     """A tag ends at ``>`` unless that stands in quotes."""
-    return max(map(len, text.split(">"))) > LONG_TAG or QUOTED_END.search(text) is not None
+    if max(map(len, text.split(">"))) > LONG_TAG:
+        return True
+    return len(text) > HARMLESS_SIZE and QUOTED_END.search(text) is not None
 
 
 _compiled: dict[int, re.Pattern[str]] = {}

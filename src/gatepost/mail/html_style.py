@@ -42,7 +42,9 @@ COLLAPSED = re.compile(
     r"rect\(\s*(\d)(?:px)?[\s,]+\1(?:px)?[\s,]+\1(?:px)?[\s,]+\1(?:px)?\s*\)"
     r"|inset\(\s*(?:[5-9]\d|100)%|(?:circle|ellipse)\(\s*0"
 )
-COLOR_FUNCTION = re.compile(r"rgba?\(\s*([\d.]+%?)[\s,]+([\d.]+%?)[\s,]+([\d.]+%?)(?:[\s,/]+([\d.]+%?))?")
+COLOR_FUNCTION = re.compile(
+    r"rgba?\(\s*([\d.]+%?)[\s,]+([\d.]+%?)[\s,]+([\d.]+%?)(?:[\s,/]+([\d.]+%?))?"
+)
 HEX_COLOR = re.compile(r"#?([0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\Z")
 
 Color = tuple[int, int, int]
@@ -89,7 +91,7 @@ def _style(text: str) -> Style:
     if not declared:
         return NO_STYLE
     color, alpha = _text_color(declared.get("color", ""))
-    return Style(
+    style = Style(
         hidden=_is_hidden(declared),
         off_screen=_is_off_screen(declared),
         invisible=_visibility(declared.get("visibility", "")),
@@ -98,6 +100,7 @@ def _style(text: str) -> Style:
         clear=alpha < CLEAR,
         background=_background(declared),
     )
+    return style if style != NO_STYLE else NO_STYLE
 
 
 _cached_style = lru_cache(maxsize=4096)(_style)
@@ -115,7 +118,7 @@ def _sheet(text: str) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for selectors, declarations in RULE.findall(text):
         style = parse_style(declarations)
-        if style == NO_STYLE:
+        if style is NO_STYLE:
             continue
         for selector in selectors.split(","):
             selector = selector.strip()
@@ -264,7 +267,9 @@ def _background(declared: dict[str, str]) -> Color | None:
             if "url(" in value or "gradient" in value:
                 color = PICTURE
             else:
-                color = next(filter(None, map(_opaque, value.split())), None) or _opaque(value) or color
+                color = (
+                    next(filter(None, map(_opaque, value.split())), None) or _opaque(value) or color
+                )
     return color
 
 

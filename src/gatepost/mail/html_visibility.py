@@ -29,8 +29,13 @@ from gatepost.mail.html_style import (
 
 MAX_COLORS = 64  # distinct ones that are compared
 MAX_SHEET_HITS = 4096  # elements that rules of sheets match, together
+MAX_INSIDE = 10_000  # elements in transparent ones that are told apart
 MARK = 5  # characters of a mark: hidden, invisible, tiny, transparent, one each
 END_MARK = "\0E---"
+DROP_MARK = "\0X---"
+
+
+PRESENTATIONAL = "[hidden],[bgcolor],[background],[color],body[text]"
 
 
 class Styled(NamedTuple):
@@ -53,54 +58,45 @@ class Seen(NamedTuple):
     """``mem_id`` of links in hidden elements."""
 
 
-def find_styled(tree: LexborHTMLParser, lower: str) -> dict[int, Styled]:
-    """All elements with a style that can hide something; ``lower`` is the lower-case source."""
+def find_styled(tree: LexborHTMLParser) -> dict[int, Styled]:
+    """All elements with a style that can hide something, or show it again."""
     written: dict[int, str] = {}
     nodes: dict[int, LexborNode] = {}
-    for node, text in _presentational(tree, lower):
-        key = node.mem_id
-        nodes[key] = node
-        written[key] = written.get(key, "") + text
-    if "<style" in lower:
-        for node, text in _from_sheets(tree):
+    for source in (_presentational, _from_sheets):
+        for node, text in source(tree):
             key = node.mem_id
             nodes[key] = node
-            written[key] = f"{written.get(key, '')};{text}"
+            written[key] = f"{written[key]};{text}" if key in written else text
     styled: dict[int, Styled] = {}
-    if "style=" in lower or "style " in lower:
-        for node in tree.css("[style]"):
-            text = node.attributes.get("style") or ""
-            key = node.mem_id
-            if key in written:
-                text = f"{written.pop(key)};{text}"
-            style = parse_style(text)
-            if style is not NO_STYLE and style != NO_STYLE:
-                styled[key] = Styled(node, style)
+    for node in tree.css("[style]"):
+        text = node.attributes["style"] or ""
+        key = node.mem_id
+        if key in written:
+            text = f"{written.pop(key)};{text}"
+        style = parse_style(text)
+        if style is not NO_STYLE:
+            styled[key] = Styled(node, style)
     for key, text in written.items():
         style = parse_style(text)
-        if style != NO_STYLE:
+        if style is not NO_STYLE:
             styled[key] = Styled(nodes[key], style)
     return styled
 
 
-def _presentational(tree: LexborHTMLParser, lower: str) -> Iterable[tuple[LexborNode, str]]:
+def _presentational(tree: LexborHTMLParser) -> Iterable[tuple[LexborNode, str]]:
     """HTML's own attributes as the declarations that they stand for."""
-    if "hidden" in lower:
-        for node in tree.css("[hidden]"):
-            yield node, "display:none;"
-    if "bgcolor" in lower:
-        for node in tree.css("[bgcolor]"):
-            yield node, f"background-color:{node.attributes.get('bgcolor') or ''};"
-    if "background=" in lower:
-        for node in tree.css("[background]"):
-            yield node, "background:url(x);"
-    if "<font" in lower or "<span color" in lower:
-        for node in tree.css("font[color],span[color]"):
-            yield node, f"color:{node.attributes.get('color') or ''};"
-    if "<body" in lower:
-        body = tree.body
-        if body is not None and (color := body.attributes.get("text")):
-            yield body, f"color:{color};"
+    for node in tree.css(PRESENTATIONAL):
+        attributes = node.attributes
+        declarations = "display:none;" if "hidden" in attributes else ""
+        if color := attributes.get("bgcolor"):
+            declarations += f"background-color:{color};"
+        if attributes.get("background"):
+            declarations += "background:url(x);"
+        if color := attributes.get("color"):
+            declarations += f"color:{color};"
+        if (color := attributes.get("text")) and node.tag == "body":
+            declarations += f"color:{color};"
+        yield node, declarations
 
 
 def _from_sheets(tree: LexborHTMLParser) -> Iterable[tuple[LexborNode, str]]:
@@ -119,22 +115,31 @@ def _from_sheets(tree: LexborHTMLParser) -> Iterable[tuple[LexborNode, str]]:
 
 
 def read_text(
-    tree: LexborHTMLParser, body: LexborNode, styled: dict[int, Styled], links: str
+    tree: LexborHTMLParser,
+    body: LexborNode,
+    styled: dict[int, Styled],
+    dropped: list[LexborNode],
+    links: str,
 ) -> Seen:
-    """Splits the page's text. Puts marks into the tree: what follows must not read its text."""
+    """Splits the page's text. Puts marks into the tree: what follows must not read its text.
+
+    ``dropped`` are elements whose text nobody sees in any way, such as scripts.
+    """
     base, marked, off_screen = _marks(tree, body, styled)
-    if not marked and base == "----":
-        return Seen(body.text(), "", "", 0, 0, 0, frozenset())
     hidden_ids: set[int] = set()
     hidden = transparent = 0
     for node, mark in marked:
         if mark[0] == "1":
-            hidden_ids.update(link.mem_id for link in node.css(links))
+            hidden_ids.update([link.mem_id for link in node.css(links)])
         hidden += "1" in mark[:3]
         transparent += mark[3] == "1"
         node.insert_before("\0" + mark)
         node.insert_after(END_MARK)
-    texts = _split(body.text(), base)
+    for node in dropped:
+        node.insert_before(DROP_MARK)
+        node.insert_after(END_MARK)
+    text = body.text()
+    texts = _split(text, base) if "\0" in text or base != "----" else (text, "", "")
     return Seen(*texts, hidden, transparent, off_screen, frozenset(hidden_ids))
 
 
@@ -144,34 +149,51 @@ def _marks(
     """The state at the body's start, and the elements that change it."""
     if not styled:
         return "----", [], 0
-    any_tiny = any_invisible = False
-    off_screen = 0
-    for _, style in styled.values():
-        any_tiny = any_tiny or style.tiny is True
-        any_invisible = any_invisible or style.invisible is True
-        off_screen += style.off_screen
+    off_screen = sum([style.off_screen for _, style in styled.values()])
     transparent = _transparent(styled)
+    inside = _undone_inside(styled, transparent)
     page = {node.mem_id for node in (tree.root, body) if node is not None}
     base = "----"
     marked: list[tuple[LexborNode, str]] = []
     for key, (node, style) in styled.items():
-        mark = (
-            ("1" if style.hidden or style.off_screen else "-")
-            + (_sign(style.invisible) if any_invisible else "-")
-            + (_sign(style.tiny) if any_tiny else "-")
-            + (_sign(transparent.get(key)) if transparent else "-")
-        )
-        if mark == "----":
+        clear = key in transparent
+        may_undo = key in inside
+        if style.hidden or style.off_screen:
+            mark = "1---"
+        elif clear or style.invisible or style.tiny or may_undo:
+            colored = style.color is not None or style.background is not None
+            mark = (
+                "-"
+                + _sign(style.invisible, may_undo)
+                + _sign(style.tiny, may_undo)
+                + _sign(clear if colored else None, may_undo)
+            )
+        else:
             continue
         if key in page:
-            base = "".join(new if new != "-" else old for old, new in zip(base, mark, strict=True))
-        else:
+            base = _inside(base, mark)
+        elif mark != "----":
             marked.append((node, mark))
     return base, marked, off_screen
 
 
-def _sign(value: bool | None) -> str:
-    return "-" if value is None else "1" if value else "0"
+def _sign(value: bool | None, may_undo: bool) -> str:
+    if value:
+        return "1"
+    return "0" if value is False and may_undo else "-"
+
+
+def _undone_inside(styled: dict[int, Styled], transparent: set[int]) -> set[int]:
+    """Elements inside of ones whose hiding can be undone further in."""
+    inside: set[int] = set()
+    for key, (node, style) in styled.items():
+        if style.hidden or not (style.invisible or style.tiny or key in transparent):
+            continue
+        if key not in inside:
+            inside.update([child.mem_id for child in node.css("*")])
+        if len(inside) > MAX_INSIDE:
+            return set(styled)
+    return inside
 
 
 def _split(text: str, base: str) -> tuple[str, str, str]:
@@ -187,13 +209,12 @@ def _split(text: str, base: str) -> tuple[str, str, str]:
                 if len(states) > 1:
                     states.pop()
             else:
-                old = states[-1]
-                states.append(
-                    "".join([new if new != "-" else was for was, new in zip(old, mark, strict=True)])
-                )
+                states.append(_inside(states[-1], mark))
         if not piece:
             continue
         state = states[-1]
+        if state[0] == "X":
+            continue
         if "1" in state[:3]:
             invisible.append(piece)
             # Blocks break lines even where their text is hidden.
@@ -206,11 +227,18 @@ def _split(text: str, base: str) -> tuple[str, str, str]:
     return "".join(visible), "\f".join(invisible), "\f".join(transparent)
 
 
+def _inside(outer: str, mark: str) -> str:
+    """The state in an element: what its mark does not say is as outside. Scripts stay scripts."""
+    if outer[0] == "X":
+        return outer
+    return "".join([new if new != "-" else was for was, new in zip(outer, mark, strict=True)])
+
+
 # Colours
 
 
-def _transparent(styled: dict[int, Styled]) -> dict[int, bool]:
-    """Which elements make their text transparent (True), or readable again (False)."""
+def _transparent(styled: dict[int, Styled]) -> set[int]:
+    """Elements whose text cannot be told from what is behind it."""
     colors: set[Color] = {BLACK}
     backgrounds: set[Color] = {WHITE}
     clear = False
@@ -229,17 +257,15 @@ def _transparent(styled: dict[int, Styled]) -> dict[int, bool]:
         bad_colors = {one for one, _ in pairs}
         bad_backgrounds = {two for _, two in pairs}
     if not bad_colors and not clear:
-        return {}
-    found: dict[int, bool] = {}
+        return set()
+    found: set[int] = set()
     for key, (node, style) in styled.items():
+        if style.hidden:
+            continue  # nobody sees its colours
         if style.clear or style.color in bad_colors or style.background in bad_backgrounds:
             color, background, is_clear = _effective(node, styled)
             if is_clear or are_alike(color, background):
-                found[key] = True
-    if found:
-        for key, (_, style) in styled.items():
-            if key not in found and (style.color is not None or style.background is not None):
-                found[key] = False
+                found.add(key)
     return found
 
 

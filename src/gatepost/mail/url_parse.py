@@ -86,17 +86,22 @@ def parse_url(text: str, flags: frozenset[str] = NO_FLAGS) -> Url | None:
     ``text`` begins with its scheme and is at most as long as ``Limits.max_url_length`` allows.
     """
     plain = PLAIN.match(text)
-    if plain is not None:
-        scheme, written, path, query = plain.groups("")
-        host = parse_host(written)
-        if host is None:
-            return None
-        if "/." not in path:
-            if host.name != written:
-                text = f"{scheme}://{host.name}{text[plain.end(2) :]}"
-            flags = flags | host.flags if host.flags else flags
-            return Url(text, scheme, host.name, host.tld, 0, "", path, query, "", flags)
-    return _parse_any(text, flags)
+    found = url_of_plain(plain, flags) if plain is not None else None
+    return found if found is not None else _parse_any(text, flags)
+
+
+def url_of_plain(plain: re.Match[str], flags: frozenset[str] = NO_FLAGS) -> Url | None:
+    """The URL of a match of ``PLAIN``; ``None`` when it needs more than a quick look."""
+    scheme, written, path, query = plain.groups("")
+    host = parse_host(written)
+    if host is None or "/." in path:
+        return None
+    text = plain.group()
+    if host.name != written:
+        text = f"{scheme}://{host.name}{text[plain.end(2) :]}"
+    if host.flags:
+        flags = flags | host.flags
+    return Url(text, scheme, host.name, host.tld, 0, "", path, query, "", flags)
 
 
 def _parse_any(text: str, flags: frozenset[str]) -> Url | None:
@@ -190,7 +195,7 @@ def _parse_mail(scheme: str, rest: str, noted: set[str]) -> Url | None:
     if not at or not MAIL_USER.fullmatch(user):
         return None
     host = parse_host(domain)
-    if host is None or host.flags & {url_flags.NUMERIC} and domain[:1] != "[":
+    if host is None or (host.flags & {url_flags.NUMERIC} and domain[:1] != "["):
         return None
     noted |= host.flags | {url_flags.HAS_USER}
     query = _decoded(query, url_flags.QUERY_ENCODED, noted)

@@ -27,7 +27,9 @@ _SCHEMES = (
     *("tel", "webcal", "mailto", "callto", "h323", "sip"),
 )
 AFTER_SCHEME = re.compile(":(?:" + "|".join(f"(?<={name}:)" for name in _SCHEMES) + r")(?=\S)")
-SCHEME_BEFORE = re.compile(r"[a-z0-9]{3,8}\Z")
+# Longest first: ``https`` ends like no other, but ``sftp`` ends in ``ftp``.
+_BY_LENGTH = ("https", "http", *sorted(_SCHEMES[2:], key=len, reverse=True))
+BARE_SCHEMES = frozenset(("http", "https")) | MAIL_SCHEMES
 AT = re.compile(r"@(?=[^\W_]|\[\d)")
 PREFIX_DOT = re.compile(r"\.(?:(?<=www\.)|(?<=ftp\.))(?=[^\W_])")
 ANY_DOT = re.compile(r"\.(?=[^\W_])")
@@ -39,7 +41,17 @@ ADDRESS_LITERAL = re.compile(r"\[(?:ipv6:)?[0-9a-f.:]{2,64}\]")
 REST = re.compile(r"[^\s<>\"\x00-\x1f\x7f\u200e\u200f\u2028\u2029\u3000“”«»]*+")
 PHONE = re.compile(r"\+?[0-9(][0-9().*# -]{1,40}")
 AFTER_DOMAIN = frozenset("/?:#")
-CLOSING = {"(": ")", "[": "]", "{": "}", "'": "'", "`": "`", "‘": "’", "（": "）", "【": "】", "「": "」"}
+CLOSING = {
+    "(": ")",
+    "[": "]",
+    "{": "}",
+    "'": "'",
+    "`": "`",
+    "‘": "’",
+    "（": "）",
+    "【": "】",
+    "「": "」",
+}
 TRAILING = ".,;:!?'*_~|`’。，、；：！？…"
 OPENED_BY = {")": "(", "]": "[", "}": "{", "）": "（", "】": "【", "」": "「"}
 
@@ -103,15 +115,8 @@ def _places(lower: str, strict: bool) -> list[int]:
     return places
 
 
-def _from_scheme(
-    text: str, lower: str, colon: int, last: int, limits: Limits
-) -> Located | None:
-    before = SCHEME_BEFORE.search(lower, max(last, colon - 8), colon)
-    if before is None:
-        return None
-    scheme = next((name for name in _SCHEMES if before.group().endswith(name)), "")
-    if before.group().endswith(("https", "sftp", "h323")):
-        scheme = before.group()[-5 if before.group().endswith("https") else -4 :]
+def _from_scheme(text: str, lower: str, colon: int, last: int, limits: Limits) -> Located | None:
+    scheme = next((name for name in _BY_LENGTH if lower.endswith(name, last, colon)), "")
     start = colon - len(scheme)
     if not scheme or (start > last and lower[start - 1].isalnum()):
         return None
@@ -119,7 +124,7 @@ def _from_scheme(
         number = PHONE.match(text, colon + 1)
         url = parse_url(text[start : number.end()], FLAGS) if number else None
         return Located(start, number.end(), url) if number and url else None
-    if scheme not in ("http", "https", *MAIL_SCHEMES) and not lower.startswith("//", colon + 1):
+    if scheme not in BARE_SCHEMES and not lower.startswith("//", colon + 1):
         return None
     return _to_the_end(text, lower, start, colon + 1, "", limits)
 
@@ -137,15 +142,26 @@ def _to_the_end(
     flags = SCHEMALESS_FLAGS if prefix else FLAGS
     if end == start + limits.max_url_length:
         flags = flags | {url_flags.TRUNCATED}
-    closing = CLOSING.get(text[start - 1]) if start else None
-    if closing is not None:
-        stop = text.find(closing, rest, end)
-        end = stop if stop >= 0 else end
-    end = _without_trailing(text, rest, end)
+    if start and (closing := CLOSING.get(text[start - 1])) is not None:
+        end = _closed_at(text, text[start - 1], closing, rest, end)
+    if text[end - 1] in TRAILING or text[end - 1] in OPENED_BY:
+        end = _without_trailing(text, rest, end)
     url = parse_url(prefix + text[start:end], flags)
     if url is None or url_flags.NO_TLD in url.flags:
         return _cut_at_script_change(text, lower, start, rest, end, prefix, flags)
     return Located(start, end, url)
+
+
+def _closed_at(text: str, opening: str, closing: str, rest: int, end: int) -> int:
+    """Where the bracket before a URL closes; brackets that the URL itself opens are its own."""
+    stop = text.find(closing, rest, end)
+    for _ in range(16):
+        if stop < 0:
+            return end
+        if opening == closing or text.count(opening, rest, stop) == text.count(closing, rest, stop):
+            return stop
+        stop = text.find(closing, stop + 1, end)
+    return end
 
 
 def _without_trailing(text: str, rest: int, end: int) -> int:
@@ -182,7 +198,9 @@ def _from_at(lower: str, at: int, last: int) -> Located | None:
     user = before[len(before.rstrip(USER_CHARACTERS)) :].lstrip("'.!#$%&*/=?^`{|}~-")
     if not user or user[-1] == ".":
         return None
-    domain = DOMAIN.match(lower, at + 1, at + 1 + MAX_DOMAIN) or ADDRESS_LITERAL.match(lower, at + 1)
+    domain = DOMAIN.match(lower, at + 1, at + 1 + MAX_DOMAIN) or ADDRESS_LITERAL.match(
+        lower, at + 1
+    )
     if domain is None:
         return None
     start, end = at - len(user), domain.end()

@@ -21,6 +21,7 @@ from gatepost.mail.url_parse import (
     WEB_SCHEMES,
     Url,
     parse_url,
+    url_of_plain,
 )
 from gatepost.mail.url_text import Located, find_located_urls, find_text_urls, first_url
 
@@ -48,6 +49,8 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})(?::|%3[aA])")
 SCHEMALESS_HOST = re.compile(r"[^/?#:@\\\s]{1,255}(?::\d{1,5})?(?=[/?#\\]|\Z)")
 PARAMETERS = re.compile(r"[&;]")
 MAY_HOLD_URL = re.compile(r"https?:|ftp:|www\.|https?%3a|//", re.I)
+# A host's dot or a scheme's colon in the first word, with something after it.
+STARTS_LIKE_URL = re.compile(r"[^\s.:@]{1,255}[.:@](?=\S)|https?\s*:\s*[/\\]{2}", re.I)
 WEB_START = re.compile(r"https?\s*:\s*[/\\]{2}", re.I)
 
 
@@ -69,8 +72,9 @@ def url_from_href(href: str, *, base: str | None = None) -> Url | None:
 
     ``base`` is the page's own address (``<base href>``), for links relative to it.
     """
-    if PLAIN.match(href) and len(href) <= DEFAULT_LIMITS.max_url_length:
-        return parse_url(href)
+    plain = PLAIN.match(href, 0, DEFAULT_LIMITS.max_url_length + 1)
+    if plain is not None and (url := url_of_plain(plain)) is not None:
+        return url
     flags = NO_FLAGS
     href = href[: DEFAULT_LIMITS.max_url_length * 2]
     clean = BLANKS.sub("", href)
@@ -146,16 +150,14 @@ def urls_in_query(url: Url, limits: Limits = DEFAULT_LIMITS) -> list[Url]:
     return found
 
 
-def mark_displayed(
-    url: Url, displayed_text: str, limits: Limits = DEFAULT_LIMITS
-) -> Url | None:
+def mark_displayed(url: Url, displayed_text: str, limits: Limits = DEFAULT_LIMITS) -> Url | None:
     """Notes what a link shows, and PHISHED when that is a URL of somebody else.
 
     Gives the displayed URL, flagged ``html_displayed``, when the text begins with one.
     """
     text = displayed_text[:MAX_DISPLAYED].strip()
     url.displayed = text
-    if "." not in text and ":" not in text:
+    if STARTS_LIKE_URL.match(text) is None:
         return None
     shown = first_url(text, limits)
     if shown is None:
