@@ -20,7 +20,7 @@ MAX_STREAMS = 100_000
 END, HEADER, STREAMS, FILES = 0x00, 0x01, 0x04, 0x05
 ARCHIVE_PROPERTIES, ADDITIONAL = 0x02, 0x03
 PACK_INFO, UNPACK_INFO, SUBSTREAMS = 0x06, 0x07, 0x08
-SIZES, CRC, FOLDER, UNPACK_SIZES = 0x09, 0x0A, 0x0B, 0x0C
+SIZES, CRC, FOLDER, UNPACK_SIZES, STREAM_COUNTS = 0x09, 0x0A, 0x0B, 0x0C, 0x0D
 EMPTY_STREAM, EMPTY_FILE, NAMES = 0x0E, 0x0F, 0x11
 PACKED_HEADER = 0x17
 LZMA1, LZMA2 = b"\x03\x01\x01", b"\x21"
@@ -166,7 +166,7 @@ def _streams(reader: Reader, listing: Listing) -> Packed | None:
     """PackInfo, UnpackInfo and SubStreamsInfo; what a packed header needs of them."""
     start = size = unpacked = 0
     codec = properties = b""
-    folders = 0
+    folders: list[bool] = []
     while (kind := reader.byte()) != END:
         if kind == PACK_INFO:
             start = START + reader.number()
@@ -193,7 +193,8 @@ def _pack_info(reader: Reader) -> int:
     return first
 
 
-def _unpack_info(reader: Reader, listing: Listing) -> tuple[int, bytes, bytes, int]:
+def _unpack_info(reader: Reader, listing: Listing) -> tuple[list[bool], bytes, bytes, int]:
+    """Which folders have a digest; codec, properties and unpacked size of the first."""
     if reader.byte() != FOLDER:
         raise Broken
     folders = reader.count()
@@ -209,15 +210,16 @@ def _unpack_info(reader: Reader, listing: Listing) -> tuple[int, bytes, bytes, i
         if not index and coders:
             codec, properties = (coders[0][0], coders[0][1]) if len(coders) == 1 else (b"?", b"")
     unpacked = 0
+    known = [False] * folders
     while (kind := reader.byte()) != END:
         if kind == UNPACK_SIZES:
             sizes = [reader.number() for _ in range(outputs)]
             unpacked = sizes[0] if sizes else 0
         elif kind == CRC:
-            _digests(reader, folders)
+            known = _digests(reader, folders)
         else:
             raise Broken
-    return folders, codec, properties, unpacked
+    return known, codec, properties, unpacked
 
 
 def _folder(reader: Reader) -> list[tuple[bytes, bytes, int]]:
@@ -247,12 +249,12 @@ def _folder(reader: Reader) -> list[tuple[bytes, bytes, int]]:
     return coders
 
 
-def _substreams(reader: Reader, folders: int) -> None:
-    """Only stepped over: what follows it is what counts, and its numbers end with END."""
-    counts = [1] * folders
+def _substreams(reader: Reader, known: list[bool]) -> None:
+    """Only stepped over. Streams that are a whole folder with a digest have none of their own."""
+    counts = [1] * len(known)
     kind = reader.byte()
-    if kind == 0x0D:
-        counts = [reader.count() for _ in range(folders)]
+    if kind == STREAM_COUNTS:
+        counts = [reader.count() for _ in known]
         kind = reader.byte()
     if sum(counts) > MAX_STREAMS:
         raise Broken
@@ -262,20 +264,18 @@ def _substreams(reader: Reader, folders: int) -> None:
                 reader.number()
         kind = reader.byte()
     if kind == CRC:
-        # How many digests follow depends on which folders had one; the end of the list is told
-        # by its terminator, right before the files.
-        rest = reader.data.find(b"\0\0\x05", reader.position)
-        if rest < 0:
-            raise Broken
-        reader.position = rest
+        whole = (count == 1 and has for count, has in zip(counts, known, strict=True))
+        _digests(reader, sum(counts) - sum(whole))
         kind = reader.byte()
     if kind != END:
         raise Broken
 
 
-def _digests(reader: Reader, count: int) -> None:
-    known = count if reader.byte() else sum(reader.bits(count))
-    reader.take(4 * known)
+def _digests(reader: Reader, count: int) -> list[bool]:
+    """Steps over digests; tells which of ``count`` things have one."""
+    known = [True] * count if reader.byte() else reader.bits(count)
+    reader.take(4 * sum(known))
+    return known
 
 
 def _files(reader: Reader, listing: Listing) -> None:

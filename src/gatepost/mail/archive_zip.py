@@ -73,6 +73,8 @@ def _entry(data: bytes, position: int, listing: Listing) -> int:
         size = sizes.pop(0)
     if packed == 0xFFFFFFFF and sizes:
         packed = sizes.pop(0)
+    if name.endswith(b"/") and not size:
+        return int(after)  # a folder
     listing.add(
         unicode_name or name,
         size=size,

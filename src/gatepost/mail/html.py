@@ -180,7 +180,7 @@ class Html:
         return ids
 
     def _read_images(self) -> None:
-        """Remembers the pictures, links to those outside, and puts ``alt`` into the tree as text."""
+        """Remembers the pictures, links to those outside, makes ``alt`` text of the tree."""
         for node in self._tree.css("img")[:MAX_LINKS]:
             attributes = node.attributes
             if alt := attributes.get("alt"):

@@ -24,7 +24,7 @@ TINY_AREA = 4  # square pixels
 MAX_LINKS = 1024  # links that are looked at
 MAX_DEPTH_NODES = 8192
 
-KNOWN = frozenset(
+_ELEMENTS = (
     "a abbr acronym address applet area article aside audio b base basefont bdi bdo bgsound big "
     "blink blockquote body br button canvas caption center cite code col colgroup data datalist "
     "dd del details dfn dialog dir div dl dt em embed fieldset figcaption figure font footer form "
@@ -34,8 +34,9 @@ KNOWN = frozenset(
     "plaintext pre progress q rb rect rp rt rtc ruby s samp script search section select slot "
     "small source spacer span strike strong style sub summary sup svg table tbody td template "
     "textarea tfoot th thead time title tr track tt u ul var video wbr xmp g circle line polygon "
-    "ellipse defs use text".split()
+    "ellipse defs use text"
 )
+KNOWN = frozenset(_ELEMENTS.split())
 PAIRED = re.compile(
     r"<(/?)(a|b|i|u|div|span|table|tr|td|th|ul|ol|center|font|form|strong|em|h[1-6])(?=[\s/>])"
 )

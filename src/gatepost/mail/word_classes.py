@@ -25,7 +25,10 @@ APOSTROPHES = "'’·"
 POINTS = ".,;"
 WIDE = 0x20000  # code points with a class of their own; ideographs are above, up to 0x3FFFF
 
-_SINGLE = "\u2e80-\u2fdf\u3005-\u3007\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
+_SINGLE = (
+    "\u2e80-\u2fdf\u3005-\u3007\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003fffd"
+)
 # Marks belong to the letter before them, which ``\w`` does not know.
 _MARKS = (
     "".join(chr(char) for char in range(0x300, 0x2000) if unicodedata.category(chr(char))[0] == "M")
