@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Once received: did this letter come straight from a client, and from what kind of host?
+
+Mail that passed one hop only was handed over by the machine that wrote it. Where that
+machine's name looks like a dial-up line, it is probably no mail server.
+
+Source: direction-modules reference §10. The patterns are Lua patterns there; ours are
+regular expressions, and a pattern of letters and digits means the same in both.
+"""
+
+from __future__ import annotations
+
+from gatepost.scan.module import (
+    Module,
+    ModuleOptions,
+    PlainHits,
+    Raw,
+    Setup,
+    Skip,
+    Stage,
+    Symbol,
+    runs,
+)
+from gatepost.scan.regexps import Regexp, RegexpError, parse_regexp
+from gatepost.scan.task import Task
+
+
+class OnceReceived(Module):
+    """One hop, and a host name that is good, bad or missing."""
+
+    name = "once_received"
+    group = "policies"
+    outbound = Skip(local=True, authenticated=True)
+
+    ONCE = Symbol("ONCE_RECEIVED", 0.1, "One received header in a message", option="symbol")
+    STRICT = Symbol(
+        "ONCE_RECEIVED_STRICT",
+        4.0,
+        "One received header with 'bad' patterns inside",
+        option="symbol_strict",
+    )
+    DIRECT = Symbol(
+        "DIRECT_TO_MX", 0.0, "Message has been directly delivered from MUA to local MX", option="symbol_mx"
+    )
+
+    class Options(ModuleOptions, frozen=True):
+        """``good_host`` and ``bad_host`` are patterns, found anywhere in the host name."""
+
+        symbol: str = "ONCE_RECEIVED"
+        symbol_strict: str | None = None
+        symbol_mx: str | None = "DIRECT_TO_MX"
+        good_host: list[str] = []
+        bad_host: list[str] = []
+        whitelist: Raw = None
+
+    options: Options
+
+    def prepare(self, setup: Setup) -> None:
+        """Compiles the patterns and opens the whitelist of client addresses."""
+        self.good = _compiled(self.options.good_host, setup, "good_host")
+        self.bad = _compiled(self.options.bad_host, setup, "bad_host")
+        self.whitelist = setup.map(self.options.whitelist, kind="radix", option="whitelist")
+
+    @runs(Stage.FILTER, callback="ONCE_RECEIVED")
+    def check(self, task: Task) -> PlainHits:
+        """Counts the hops that the letter itself shows; the artificial one is not among them."""
+        if self.whitelist is not None and task.ip is not None and str(task.ip) in self.whitelist:
+            return
+        received = task.message.received
+        once = sum(not hop.artificial for hop in received) <= 1
+        host = task.hostname
+        if host is None:
+            if once:
+                yield self.ONCE()
+                headers = task.message.headers
+                mailer = headers.get("User-Agent") or headers.get("X-Mailer")
+                if mailer and self.DIRECT:
+                    yield self.DIRECT(mailer)
+            return
+        if any(pattern.search(host) for pattern in self.good) or not once:
+            return
+        yield self.ONCE()
+        for pattern in self.bad:
+            if pattern.search(host):
+                if self.STRICT:
+                    yield self.STRICT(pattern.source)
+                return
+        top = next(iter(received), None)
+        if top is not None and not _named(self.good, top.real_hostname):
+            yield self.ONCE()
+
+
+def _compiled(patterns: list[str], setup: Setup, option: str) -> list[Regexp]:
+    found: list[Regexp] = []
+    for pattern in patterns:
+        try:
+            found.append(parse_regexp(pattern))
+        except RegexpError as error:
+            setup.problem(option, f"not a pattern: {error}")
+    return found
+
+
+def _named(patterns: list[Regexp], host: str | None) -> bool:
+    return bool(host) and any(pattern.search((host or "").lower()) for pattern in patterns)

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of the scan core.
+
+    GatepostError
+    └── ScanError
+        ├── DeclarationError   a module, symbol or check is declared wrongly (a bug of its author)
+        └── ExpressionError    an expression or selector cannot be read (a mistake in the configuration)
+"""
+
+from gatepost.errors import GatepostError
+
+
+class ScanError(GatepostError):
+    """Anything the scan core cannot go on with."""
+
+
+class DeclarationError(ScanError):
+    """A module contradicts itself: no direction policy, an unknown dependency, a name taken twice."""
+
+
+class ExpressionError(ScanError):
+    """A composite expression, settings expression or selector that cannot be read."""

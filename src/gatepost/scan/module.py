@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a module declares, and what the plan reads of it.
+
+A module is one class in one file: its name, group and direction policy, its symbols,
+its ``Options``, and its checks, marked with ``@runs``. Declaring a class changes nothing
+elsewhere: nothing registers itself, ``app.py`` makes the instances.
+
+A check is one of three kinds, told apart once when the plan is compiled:
+a plain function or generator (no I/O, called in line), a coroutine, or an
+asynchronous generator (both may wait). Generators yield hits; what was yielded
+before a deadline counts.
+
+Source: DESIGN §4; stages and flags are core reference §3.1.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from gatepost.config import Bytes, Fraction, Raw, Score, Seconds
+from gatepost.scan.direction import Adapt, Direction, DirectionPolicy, RunAlways, Ruling, Skip
+from gatepost.scan.errors import DeclarationError
+from gatepost.scan.setup import Setup
+from gatepost.scan.symbol import Hit, Symbol
+
+__all__ = [
+    "Adapt",
+    "Bytes",
+    "Check",
+    "Direction",
+    "Fraction",
+    "Hit",
+    "Hits",
+    "Module",
+    "ModuleOptions",
+    "PlainHits",
+    "Raw",
+    "Ruling",
+    "RunAlways",
+    "Score",
+    "Seconds",
+    "Setup",
+    "Skip",
+    "Stage",
+    "Symbol",
+    "runs",
+]
+
+Hits = AsyncIterator[Hit]
+PlainHits = Iterator[Hit]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Stage(IntEnum):
+    """When a check runs; inside pre-, post- and idempotent stages priority decides."""
+
+    PREFILTER = 1
+    FILTER = 2
+    CLASSIFIER = 3
+    POSTFILTER = 4
+    IDEMPOTENT = 5
+
+
+class ModuleOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a module. The base has those that every section takes."""
+
+    enabled: bool = True
+    disabled: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check, bound to its module.
+
+    ``callback`` is Rspamd's name for it: what settings, ``explain`` and metrics call it.
+    ``after`` names checks that must have finished, ``requires`` ones that must run at all.
+    ``fine`` checks run even after a
+    pre-result or a score over the limit, ``ignore_passthrough`` ones after a pre-result.
+    ``explicit_disable`` checks survive settings that enable others by name.
+    ``any_direction`` checks do not follow the module's direction policy.
+    ``timeout`` (seconds) is the check's own deadline, 0 for the task's.
+    """
+
+    callback: str
+    stage: Stage
+    function: Callable[[Any], Any]
+    module: Module | None = None
+    priority: int = 0
+    after: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    symbols: tuple[Symbol, ...] = ()
+    group: str = ""
+    timeout: float = 0.0
+    fine: bool = False
+    ignore_passthrough: bool = False
+    explicit_disable: bool = False
+    explicit_enable: bool = False
+    empty: bool = False
+    any_direction: bool = False
+    eager: bool = True
+    waits: bool = field(init=False)
+    yields: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        function = self.function
+        generator = inspect.isasyncgenfunction(function)
+        object.__setattr__(self, "yields", generator)
+        object.__setattr__(self, "waits", generator or inspect.iscoroutinefunction(function))
+
+
+def runs(
+    stage: Stage,
+    *,
+    callback: str,
+    after: tuple[str, ...] = (),
+    priority: int = 0,
+    timeout: float = 0.0,
+    fine: bool = False,
+    ignore_passthrough: bool = False,
+    explicit_disable: bool = False,
+    empty: bool = False,
+    any_direction: bool = False,
+) -> Callable[[F], F]:
+    """Marks a method of a module as a check; the arguments are the fields of ``Check``."""
+    declared = {
+        "stage": stage,
+        "callback": callback,
+        "after": after,
+        "priority": priority,
+        "timeout": timeout,
+        "fine": fine,
+        "ignore_passthrough": ignore_passthrough,
+        "explicit_disable": explicit_disable,
+        "empty": empty,
+        "any_direction": any_direction,
+    }
+
+    def mark(function: F) -> F:
+        function.__dict__["runs"] = declared
+        return function
+
+    return mark
+
+
+class Module:
+    """The base of every module. Subclasses must declare ``name``, ``group`` and ``outbound``."""
+
+    name: ClassVar[str]
+    group: ClassVar[str]
+    outbound: ClassVar[DirectionPolicy]
+    Options: ClassVar[type[ModuleOptions]] = ModuleOptions
+
+    options: ModuleOptions
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for attribute in ("name", "group", "outbound"):
+            if not hasattr(cls, attribute):
+                raise DeclarationError(f"{cls.__name__} does not declare `{attribute}`")
+        if isinstance(cls.outbound, Skip):
+            cls.Options = _with_switches(cls.Options, cls.outbound.override)
+
+    def __init__(self, options: ModuleOptions, setup: Setup) -> None:
+        """``options`` are bound and checked; ``setup`` opens maps and compiles selectors."""
+        self.options = options
+        self.setup = setup
+        for attribute, symbol in self._declared_symbols().items():
+            if symbol.option is not None:
+                self.__dict__[attribute] = symbol.renamed(getattr(options, symbol.option))
+        self.prepare(setup)
+
+    def prepare(self, setup: Setup) -> None:
+        """Makes what the checks need of the options: maps, selectors, tables. Runs once."""
+
+    def ready(self) -> bool:
+        """False when the module is configured so that it has nothing to do."""
+        return True
+
+    def symbols(self) -> Sequence[Symbol]:
+        """The symbols this instance may insert, under the names the configuration gives."""
+        found = (getattr(self, attribute) for attribute in self._declared_symbols())
+        return [symbol for symbol in found if symbol]
+
+    def checks(self) -> Sequence[Check]:
+        """The checks of this instance: the marked methods, in the order written.
+
+        The module's symbols belong to its first check.
+        """
+        checks: list[Check] = []
+        for attribute, declared in self._marked():
+            checks.append(
+                Check(
+                    function=getattr(self, attribute),
+                    module=self,
+                    group=self.group,
+                    symbols=() if checks else tuple(self.symbols()),
+                    **declared,
+                )
+            )
+        return checks
+
+    def ruling(self, direction: Direction) -> Ruling:
+        """What the policy decides for ``direction`` under the loaded configuration."""
+        return self.outbound.ruling(direction, self.switches())
+
+    def switches(self) -> Mapping[str, bool]:
+        """The value in force of each override option: the module's own, else ``options.*``."""
+        if not isinstance(self.outbound, Skip):
+            return {}
+        values: dict[str, bool] = {}
+        for option in self.outbound.override:
+            own = getattr(self.options, option)
+            values[option] = bool(getattr(self.setup.core, option)) if own is None else own
+        return values
+
+    @classmethod
+    def _declared_symbols(cls) -> dict[str, Symbol]:
+        found: dict[str, Symbol] = {}
+        for owner in reversed(cls.__mro__):
+            found.update((k, v) for k, v in vars(owner).items() if isinstance(v, Symbol))
+        return found
+
+    @classmethod
+    def _marked(cls) -> list[tuple[str, dict[str, Any]]]:
+        found: dict[str, dict[str, Any]] = {}
+        for owner in reversed(cls.__mro__):
+            for attribute, value in vars(owner).items():
+                declared = getattr(value, "__dict__", {}).get("runs")
+                if declared is not None:
+                    found[attribute] = declared
+        return list(found.items())
+
+
+def _with_switches(options: type[ModuleOptions], names: tuple[str, ...]) -> type[ModuleOptions]:
+    """``options`` with a ``bool | None = None`` field for each override it does not declare."""
+    missing = [name for name in names if name not in options.__struct_fields__]
+    if not missing:
+        return options
+    fields = [(name, bool | None, None) for name in missing]
+    return msgspec.defstruct(
+        options.__name__,
+        fields,
+        bases=(options,),
+        frozen=True,
+        kw_only=True,
+        module=options.__module__,
+    )

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From bytes and envelope to a finished task: the life of a message, in one place.
+
+envelope resolved → ``Task`` → ``Direction`` → settings chosen → ``Plan`` → engine.
+See DESIGN §3. A ``Scanner`` is one loaded configuration; a reload makes a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from gatepost.mail import Limits, Message
+from gatepost.net import Resolver, TaskResolver
+from gatepost.scan.actions import ActionTable
+from gatepost.scan.applied import NOTHING_APPLIED, Applied
+from gatepost.scan.direction import direction_of
+from gatepost.scan.engine import Engine
+from gatepost.scan.envelope import Envelope, IPAddress
+from gatepost.scan.gtube import GtubePatterns, find_gtube
+from gatepost.scan.outcomes import Trace
+from gatepost.scan.plan import Planner
+from gatepost.scan.result import CRITICAL, Result
+from gatepost.scan.settings import Settings
+from gatepost.scan.symbol import Hit, SymbolRegistry
+from gatepost.scan.task import Task
+from gatepost.store import Store
+
+log = logging.getLogger("gatepost.scanner")
+
+
+@dataclass(frozen=True)
+class ScannerOptions:
+    """The options of a scan that are not any module's; names and units as in ``options``."""
+
+    limits: Limits = Limits()
+    gtube_patterns: GtubePatterns = "reject"
+    ignore_received: bool = False
+    dns_max_requests: int = 64
+    max_opts_len: int = 4096
+
+
+class Scanner:
+    """Scans messages under one configuration."""
+
+    def __init__(
+        self,
+        *,
+        planner: Planner,
+        engine: Engine,
+        registry: SymbolRegistry,
+        actions: ActionTable,
+        settings: Settings,
+        resolver: Resolver,
+        store: Store,
+        is_local: Callable[[IPAddress], bool],
+        options: ScannerOptions = ScannerOptions(),
+    ) -> None:
+        self.planner = planner
+        self.engine = engine
+        self.registry = registry
+        self.actions = actions
+        self.settings = settings
+        self.resolver = resolver
+        self.store = store
+        self.is_local = is_local
+        self.options = options
+
+    async def scan(
+        self,
+        raw: bytes,
+        envelope: Envelope,
+        *,
+        trace: Trace | None = None,
+        now: float | None = None,
+    ) -> Task:
+        """Scans one message and returns the finished task.
+
+        ``raw`` is the message as the MTA holds it. With ``trace`` every check's outcome is
+        written down. Raises nothing for anything in the message.
+        """
+        task = self.prepare(raw, envelope, now=now)
+        chosen = self.settings.choose(task)
+        if chosen is not NOTHING_APPLIED:
+            self.apply(task, chosen)
+        self._look_for_test_letter(task)
+        if "skip" in task.flags or task.settings.whitelist:
+            task.result.skipped = True
+        plan = self.planner.plan(
+            task.settings.switches, task.direction, empty=task.message.is_empty
+        )
+        await self.engine.run(plan, task, trace)
+        return task
+
+    def prepare(self, raw: bytes, envelope: Envelope, *, now: float | None = None) -> Task:
+        """The task before settings: message opened, client resolved, direction known."""
+        options = self.options
+        message = Message(raw, limits=options.limits)
+        local = self._resolve_client(envelope, message)
+        return Task(
+            message,
+            envelope,
+            result=self._result(NOTHING_APPLIED),
+            resolver=TaskResolver(self.resolver, options.dns_max_requests),
+            store=self.store,
+            direction=direction_of(local=local, authenticated=bool(envelope.user)),
+            now=now,
+        )
+
+    def apply(self, task: Task, applied: Applied) -> None:
+        """Puts settings in force: overlays, inserted symbols, flags, headers, variables."""
+        task.settings = applied
+        task.result = self._result(applied)
+        task.flags |= applied.flags
+        task.variables.update(applied.variables)
+        task.result.messages.update(applied.messages)
+        for symbol in applied.symbols:
+            hit = Hit(symbol.name, symbol.options, symbol.weight)
+            task.result.insert(hit, forced=True)
+
+    def _result(self, applied: Applied) -> Result:
+        return Result(
+            self.registry,
+            self.actions.overlaid(applied.actions),
+            scores=applied.scores,
+            max_option_bytes=self.options.max_opts_len,
+        )
+
+    def _resolve_client(self, envelope: Envelope, message: Message) -> bool:
+        """Fills in a missing client from the top Received; says whether the client is local.
+
+        A guessed address is used for look-ups but never makes a message local: anybody can
+        write a Received header (DESIGN §3).
+        """
+        if envelope.socket_path:
+            return True
+        if envelope.ip is not None:
+            return self.is_local(envelope.ip)
+        if not self.options.ignore_received:
+            top = next(iter(message.received), None)
+            if top is not None and top.real_ip is not None:
+                envelope.ip = top.real_ip
+                envelope.ip_guessed = True
+                envelope.hostname = envelope.hostname or top.real_hostname
+        return False
+
+    def _look_for_test_letter(self, task: Task) -> None:
+        action = find_gtube(task.message, self.options.gtube_patterns)
+        if action is None or task.settings.whitelist:
+            return
+        threshold = task.result.actions.get(action).threshold
+        task.result.insert(Hit("GTUBE"))
+        task.set_pre_result(
+            action,
+            "Gtube pattern",
+            module="gtube",
+            score=0.0 if threshold is None else threshold,
+            priority=CRITICAL,
+        )
+        task.result.skipped = True
+
+
+def local_test(networks: Iterable[Callable[[IPAddress], bool]]) -> Callable[[IPAddress], bool]:
+    """Whether an address is ours: loopback and link-local always, then each of ``networks``.
+
+    Source: direction-modules reference §0.1.
+    """
+    tests = tuple(networks)
+
+    def is_local(address: IPAddress) -> bool:
+        if address.is_loopback:
+            return True
+        if address.version == 6 and (address.is_link_local or address.is_site_local):
+            return True
+        return any(test(address) for test in tests)
+
+    return is_local
