@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the front ends.
 
-    GatepostError
-    └── ServeError
-        ├── ScanFailed      no verdict: the MTA gets a temporary failure
-        └── BadRequest      the client's fault: carries the status to answer with
+GatepostError
+└── ServeError
+    ├── ScanFailed      no verdict: the MTA gets a temporary failure
+    └── BadRequest      the client's fault: carries the status to answer with
 """
 
 from gatepost.errors import GatepostError
@@ -24,3 +24,7 @@ class BadRequest(ServeError):
     def __init__(self, message: str, status: int = 500) -> None:
         super().__init__(message)
         self.status = status
+
+
+class BindError(ServeError):
+    """An address cannot be listened on; the text names it and says why."""
