@@ -40,7 +40,10 @@ class OnceReceived(Module):
         option="symbol_strict",
     )
     DIRECT = Symbol(
-        "DIRECT_TO_MX", 0.0, "Message has been directly delivered from MUA to local MX", option="symbol_mx"
+        "DIRECT_TO_MX",
+        0.0,
+        "Message has been directly delivered from MUA to local MX",
+        option="symbol_mx",
     )
 
     class Options(ModuleOptions, frozen=True):
@@ -83,7 +86,7 @@ class OnceReceived(Module):
         for pattern in self.bad:
             if pattern.search(host):
                 if self.STRICT:
-                    yield self.STRICT(pattern.source)
+                    yield self.STRICT(pattern.pattern)
                 return
         top = next(iter(received), None)
         if top is not None and not _named(self.good, top.real_hostname):

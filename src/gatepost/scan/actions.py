@@ -75,7 +75,7 @@ class ActionTable:
         self.thresholds: dict[str, float] = {
             action.name: action.threshold or 0.0 for action in reversed(self._by_threshold)
         }
-        self.required_score = self._by_threshold[-1].threshold if self._by_threshold else math.nan
+        self.required_score: float = max(self.thresholds.values(), default=math.nan)
         self._overlays: dict[tuple[tuple[str, float | None], ...], ActionTable] = {}
 
     def choose(self, score: float) -> Action:

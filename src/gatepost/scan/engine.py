@@ -93,9 +93,7 @@ class Run:
         self.loop = asyncio.get_running_loop()
         self.deadline = self.loop.time() + engine.task_timeout
         self.waiting: dict[asyncio.Task[None], Waiting] = {}
-        self.insert: Insert = (
-            task.result.insert if plan.permits is None else self._insert_allowed
-        )
+        self.insert: Insert = task.result.insert if plan.permits is None else self._insert_allowed
 
     async def all_stages(self) -> None:
         """Prefilters to idempotent, as DESIGN §3 orders them."""
@@ -302,9 +300,7 @@ class Run:
 
 
 @types.coroutine
-def _resume(
-    coroutine: Coroutine[Any, Any, None], waited: Any
-) -> Generator[Any, Any, None]:
+def _resume(coroutine: Coroutine[Any, Any, None], waited: Any) -> Generator[Any, Any, None]:
     """Goes on with a coroutine that was stepped once and now waits for ``waited``."""
     while True:
         try:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the scan core.
 
-    GatepostError
-    └── ScanError
-        ├── DeclarationError   a module, symbol or check is declared wrongly (a bug of its author)
-        └── ExpressionError    an expression or selector cannot be read (a mistake in the configuration)
+GatepostError
+└── ScanError
+    ├── DeclarationError   a module, symbol or check is declared wrongly (a bug of its author)
+    └── ExpressionError    an expression or selector cannot be read (a mistake in the configuration)
 """
 
 from gatepost.errors import GatepostError

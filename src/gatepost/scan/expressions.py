@@ -173,12 +173,14 @@ def _negation(node: Node) -> Node:
 def _combine(kind: str, operator: str, left: _Branch, right: _Branch) -> _Branch:
     a, b = left.node, right.node
     if kind == "and":
+
         def both(value: Value) -> float:
             x, y = a(value), b(value)
             return y if x and y else 0.0
 
         return _Branch(both, _fewer(left.triggers, right.triggers))
     if kind == "or":
+
         def either(value: Value) -> float:
             x, y = a(value), b(value)
             return x or y

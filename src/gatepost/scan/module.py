@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from gatepost.config import Bytes, Fraction, Raw, Score, Seconds
-from gatepost.scan.direction import Adapt, Direction, DirectionPolicy, RunAlways, Ruling, Skip
+from gatepost.scan.direction import Adapt, Direction, DirectionPolicy, Ruling, RunAlways, Skip
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Hit, Symbol
@@ -243,7 +243,7 @@ def _with_switches(options: type[ModuleOptions], names: tuple[str, ...]) -> type
     if not missing:
         return options
     fields = [(name, bool | None, None) for name in missing]
-    return msgspec.defstruct(
+    extended: type[ModuleOptions] = msgspec.defstruct(  # type: ignore[assignment]
         options.__name__,
         fields,
         bases=(options,),
@@ -251,3 +251,4 @@ def _with_switches(options: type[ModuleOptions], names: tuple[str, ...]) -> type
         kw_only=True,
         module=options.__module__,
     )
+    return extended

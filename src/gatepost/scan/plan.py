@@ -215,7 +215,9 @@ class Planner:
 def _refuse_unknown_dependencies(checks: Sequence[Check]) -> None:
     names = {check.callback for check in checks}
     if len(names) != len(checks):
-        twice = sorted({c.callback for c in checks if [d.callback for d in checks].count(c.callback) > 1})
+        twice = sorted(
+            {c.callback for c in checks if [d.callback for d in checks].count(c.callback) > 1}
+        )
         raise DeclarationError(f"checks declared twice: {', '.join(twice)}")
     _in_dependency_order([check for check in checks if check.stage is Stage.FILTER])
 
@@ -248,9 +250,7 @@ def _in_dependency_order(checks: list[Check]) -> Level:
     ``DeclarationError`` for a circle.
     """
     names = {check.callback for check in checks}
-    needs = {
-        check.callback: frozenset({*check.after, *check.requires} & names) for check in checks
-    }
+    needs = {check.callback: frozenset({*check.after, *check.requires} & names) for check in checks}
     done: set[str] = set()
     ordered: list[Step] = []
     left = checks

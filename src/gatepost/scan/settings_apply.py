@@ -145,7 +145,8 @@ class _Reader:
                 yield InsertedSymbol(name)
             return
         for name, entry in value.items():
-            weight, options = entry, ()
+            weight = entry
+            options: tuple[str, ...] = ()
             if isinstance(entry, dict):
                 weight = entry.get("score", entry.get("weight", 1.0))
                 given = entry.get("options") or ()
@@ -165,7 +166,9 @@ class _Reader:
     def _policy(self) -> Policy:
         value = self.body.get("policy", "default")
         if value not in ("default", "implicit_deny", "implicit_allow"):
-            self._error("policy", f"expected default, implicit_deny or implicit_allow, not `{value}`")
+            self._error(
+                "policy", f"expected default, implicit_deny or implicit_allow, not `{value}`"
+            )
             return "default"
         return cast(Policy, value)
 

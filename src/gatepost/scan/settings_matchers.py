@@ -21,7 +21,7 @@ from gatepost.scan.envelope import envelope_address
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.maps import Map, MapLibrary
 from gatepost.scan.regexps import Regexp, RegexpError, parse_regexp
-from gatepost.scan.selectors import parse_selector
+from gatepost.scan.selectors import Selector, parse_selector
 from gatepost.ucl import Object, Value, Where
 
 Test = Callable[[Any], bool]  # takes a Task; typed loosely so that task.py stays above
@@ -57,8 +57,8 @@ class Matcher:
     def answers_to(self, atom: str) -> bool:
         """True when an expression's atom means this condition (by name or safe alias)."""
         return atom in (self.name, self.name.lower().translate(ALIAS)) or (
-            atom.partition(":")[0] == self.kind and atom.lower().translate(ALIAS)
-            == self.name.lower().translate(ALIAS)
+            atom.partition(":")[0] == self.kind
+            and atom.lower().translate(ALIAS) == self.name.lower().translate(ALIAS)
         )
 
 
@@ -222,9 +222,7 @@ class MatcherReader:
             except ExpressionError as error:
                 self._error("selector", str(error))
                 continue
-            found.append(
-                Matcher("selector", f"selector:{item}", lambda t, s=selector: bool(s.evaluate(t)))
-            )
+            found.append(Matcher("selector", f"selector:{item}", _yields(selector)))
         return found
 
     # Reading and reporting
@@ -262,6 +260,10 @@ def user_address(user: str) -> Address:
     if not at:
         local, domain = user, ""
     return Address(addr=user, user=local, domain=domain.lower(), name="", raw=user)
+
+
+def _yields(selector: Selector) -> Test:
+    return lambda task: bool(selector.evaluate(task))
 
 
 def _truthy(value: Value) -> bool:

@@ -230,9 +230,7 @@ class _Reader:
         self.problems.error(self.body.place(key), f"{self.path}.{key}: {message}")
 
 
-def _with_ids(
-    rules: list[SettingsRule], section: Object, problems: Problems
-) -> list[SettingsRule]:
+def _with_ids(rules: list[SettingsRule], section: Object, problems: Problems) -> list[SettingsRule]:
     """Gives each rule its id: the explicit one, else its name; an explicit one wins."""
     taken: dict[str, SettingsRule] = {}
     for rule in rules:

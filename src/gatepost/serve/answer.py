@@ -116,16 +116,20 @@ def _urls(message: Message, *, extended: bool) -> list[str] | list[dict[str, obj
         return None
     if not extended:
         return list(dict.fromkeys(url.host for url in urls))
-    return [
+    extended_urls: list[dict[str, object]] = [
         {"url": url.text, "tld": url.tld, "host": url.host, "flags": sorted(url.flags)}
         for url in urls
     ]
+    return extended_urls
 
 
 def _milter(task: Task) -> MilterReply | None:
     settings = task.settings
     if not (
-        task.added_headers or task.removed_headers or settings.add_headers or settings.remove_headers
+        task.added_headers
+        or task.removed_headers
+        or settings.add_headers
+        or settings.remove_headers
     ):
         return None
     added: dict[str, AddHeader] = {}
@@ -162,5 +166,6 @@ def _header_value(value: object) -> HeaderValue:
     if not isinstance(value, dict):
         return HeaderValue(str(value))
     order = value.get("order", value.get("index"))
-    known = isinstance(order, (int, float)) and math.isfinite(order)
-    return HeaderValue(str(value.get("value", "")), int(order) if known else None)
+    if not isinstance(order, int | float) or not math.isfinite(order):
+        order = None
+    return HeaderValue(str(value.get("value", "")), None if order is None else int(order))

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration: layers of UCL files → sections → typed options, and what is wrong in them."""
+
+from gatepost.config.bind import bind
+from gatepost.config.errors import ConfigError, Problem
+from gatepost.config.layers import (
+    Configuration,
+    find_configuration,
+    find_state,
+    load_configuration,
+)
+from gatepost.config.options import DnsSection, OptionsSection
+from gatepost.config.problems import Problems, did_you_mean
+from gatepost.config.units import Bytes, Count, Fraction, Names, Raw, Score, Seconds
+
+__all__ = [
+    "Bytes",
+    "ConfigError",
+    "Configuration",
+    "Count",
+    "DnsSection",
+    "Fraction",
+    "Names",
+    "OptionsSection",
+    "Problem",
+    "Problems",
+    "Raw",
+    "Score",
+    "Seconds",
+    "bind",
+    "did_you_mean",
+    "find_configuration",
+    "find_state",
+    "load_configuration",
+]

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The section ``options``: what concerns every scan and belongs to no module.
+
+Names and defaults are Rspamd's (core reference §2). Options of Rspamd that mean nothing here
+(``filters``, caches of its own regular expressions …) are taken and ignored, so that an existing
+``options.inc`` loads.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gatepost.config.units import Bytes, Count, Names, Raw, Seconds
+
+Attempts = Annotated[int, Meta(ge=1, le=20)]
+
+
+class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """``options.dns``. ``timeout`` is for each of at most ``retransmits`` attempts."""
+
+    aliases: ClassVar[dict[str, str]] = {
+        "server": "nameserver",
+        "servers": "nameserver",
+        "fake_replies": "fake_records",
+    }
+
+    nameserver: list[str] = []
+    timeout: Annotated[float, Meta(gt=0)] = 1.0
+    retransmits: Attempts = 5
+    sockets: Count = 16
+    fake_records: Raw = None
+    cache_size: Count = 20_000
+    cache_bytes: Bytes = 32 * 1024 * 1024
+    enable_dnssec: bool = False
+    hosts: Raw = None
+    connections: Count = 0
+
+
+class UpstreamSection(msgspec.Struct, frozen=True, kw_only=True):
+    """``options.upstream``: when a server counts as down, and for how long (seconds)."""
+
+    max_errors: Count = 4
+    error_time: Seconds = 10.0
+    revive_time: Seconds = 60.0
+    lazy_resolve_time: Seconds = 3600.0
+    revive_jitter: Raw = None
+    resolve_min_interval: Raw = None
+    dns_timeout: Raw = None
+    dns_retransmits: Raw = None
+
+
+class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The section ``options``."""
+
+    aliases: ClassVar[dict[str, str]] = {
+        "local_networks": "local_addrs",
+        "check_timeout": "task_timeout",
+        "default_max_shots": "max_shots",
+    }
+
+    local_addrs: Raw = None
+    """Addresses of ours: a list of networks, or a map."""
+    check_local: bool = False
+    check_authed: bool = False
+    """What modules go by that have no ``check_local`` and ``check_authed`` of their own."""
+    task_timeout: Annotated[float, Meta(gt=0)] = 8.0
+    soft_reject_on_timeout: bool = False
+    check_all_filters: bool = False
+    one_shot: bool = False
+    max_shots: Annotated[int, Meta(ge=1)] = 100
+    allow_raw_input: bool = True
+    max_message: Annotated[int, Meta(gt=0)] = 50 * 1024 * 1024
+    max_urls: Count = 10_240
+    max_lua_urls: Count = 1024
+    max_recipients: Count = 1024
+    max_opts_len: Count = 4096
+    max_html_len: Bytes = 10 * 1024 * 1024
+    max_pic: Bytes = 1024 * 1024
+    words_decay: Count = 600
+    min_word_len: Count = 0
+    max_word_len: Count = 40
+    dns: DnsSection = DnsSection()
+    dns_max_requests: Count = 64
+    upstream: UpstreamSection = UpstreamSection()
+    gtube_patterns: Literal["reject", "all", "disabled"] = "reject"
+    enable_test_patterns: bool = False
+    ignore_received: bool = False
+    map_watch_interval: Seconds = 300.0
+    map_file_watch_multiplier: Annotated[float, Meta(gt=0)] = 0.1
+    enable_mime_utf: bool = False
+    enable_shutdown_workaround: bool = True
+    compat_messages: bool = False
+    public_groups_only: bool = False
+    explicit_modules: Names = []
+    url_tld: str | None = None
+
+    # Rspamd's own; nothing here depends on them.
+    allow_raw_headers: Raw = None
+    cache_file: Raw = None
+    classify_headers: Raw = None
+    control_socket: Raw = None
+    cores_dir: Raw = None
+    disable_hyperscan: Raw = None
+    disable_monitoring: Raw = None
+    disable_pcre_jit: Raw = None
+    dynamic_conf: Raw = None
+    enable_css_parser: Raw = None
+    enable_experimental: Raw = None
+    events_backend: Raw = None
+    filters: Raw = None
+    heartbeat_interval: Raw = None
+    history_file: Raw = None
+    history_rows: Raw = None
+    hs_cache_dir: Raw = None
+    hs_cache_expire: Raw = None
+    hs_cache_timeout: Raw = None
+    hyperscan_cache_expire: Raw = None
+    maps: Raw = None
+    max_sessions_cache: Raw = None
+    neighbours: Raw = None
+    pidfile: Raw = None
+    raw_mode: Raw = None
+    rrd: Raw = None
+    ssl_ca_path: Raw = None
+    ssl_ciphers: Raw = None
+    stats_file: Raw = None
+    tempdir: Raw = None
+    temp_dir: Raw = None
+    vectorized_hyperscan: Raw = None
+
+    @property
+    def test_patterns(self) -> Literal["reject", "all", "disabled"]:
+        """Which GTUBE patterns count; ``enable_test_patterns`` is the old name for all."""
+        return "all" if self.enable_test_patterns else self.gtube_patterns
+
+    @property
+    def map_poll(self) -> float:
+        """Seconds between two looks at the files of maps."""
+        return self.map_watch_interval * self.map_file_watch_multiplier
