@@ -15,7 +15,7 @@ class ScanError(GatepostError):
 
 
 class DeclarationError(ScanError):
-    """A module contradicts itself: no direction policy, an unknown dependency, a name taken twice."""
+    """A module contradicts itself: no direction policy, checks that wait for each other ..."""
 
 
 class ExpressionError(ScanError):

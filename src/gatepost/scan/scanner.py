@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatepost.mail import Limits, Message
 from gatepost.net import Resolver, TaskResolver
@@ -34,7 +34,7 @@ log = logging.getLogger("gatepost.scanner")
 class ScannerOptions:
     """The options of a scan that are not any module's; names and units as in ``options``."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     gtube_patterns: GtubePatterns = "reject"
     ignore_received: bool = False
     dns_max_requests: int = 64

@@ -69,7 +69,7 @@ class Symbol:
 
 @dataclass
 class Group:
-    """A group of symbols; ``max_score`` caps what they add together, ``min_score`` what they take."""
+    """A group of symbols; ``max_score`` caps what they add, ``min_score`` what they take."""
 
     name: str
     description: str = ""
