@@ -21,7 +21,7 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
-from gatepost.scan.regexps import Regexp, RegexpError, parse_regexp
+from gatepost.scan.regexps import Regexp
 from gatepost.scan.task import Task
 
 
@@ -60,14 +60,14 @@ class OnceReceived(Module):
 
     def prepare(self, setup: Setup) -> None:
         """Compiles the patterns and opens the whitelist of client addresses."""
-        self.good = _compiled(self.options.good_host, setup, "good_host")
-        self.bad = _compiled(self.options.bad_host, setup, "bad_host")
+        self.good = setup.regexps(self.options.good_host, option="good_host")
+        self.bad = setup.regexps(self.options.bad_host, option="bad_host")
         self.whitelist = setup.map(self.options.whitelist, kind="radix", option="whitelist")
 
     @runs(Stage.FILTER, callback="ONCE_RECEIVED")
     def check(self, task: Task) -> PlainHits:
         """Counts the hops that the letter itself shows; the artificial one is not among them."""
-        if self.whitelist is not None and task.ip is not None and str(task.ip) in self.whitelist:
+        if self.whitelist is not None and task.ip is not None and task.ip in self.whitelist:
             return
         received = task.message.received
         once = sum(not hop.artificial for hop in received) <= 1
@@ -91,16 +91,6 @@ class OnceReceived(Module):
         top = next(iter(received), None)
         if top is not None and not _named(self.good, top.real_hostname):
             yield self.ONCE()
-
-
-def _compiled(patterns: list[str], setup: Setup, option: str) -> list[Regexp]:
-    found: list[Regexp] = []
-    for pattern in patterns:
-        try:
-            found.append(parse_regexp(pattern))
-        except RegexpError as error:
-            setup.problem(option, f"not a pattern: {error}")
-    return found
 
 
 def _named(patterns: list[Regexp], host: str | None) -> bool:

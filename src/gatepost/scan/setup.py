@@ -7,12 +7,15 @@ they go to ``problem`` with the place where the option was written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from gatepost.config import OptionsSection, Problems
+from gatepost.config import Configuration, OptionsSection, Problems
+from gatepost.scan.envelope import IPAddress
+from gatepost.scan.errors import ExpressionError
 from gatepost.scan.maps import Map, MapLibrary
+from gatepost.scan.regexps import Regexp, RegexpError, parse_regexp
+from gatepost.scan.selectors import Selector, parse_selector
 from gatepost.ucl import Object, Value, Where
 
 
@@ -20,9 +23,9 @@ from gatepost.ucl import Object, Value, Where
 class Setup:
     """The configuration around one module.
 
-    ``section`` is the module's own section as written, ``name`` its path in messages.
-    ``config_folder`` is the folder of the configuration, ``state_folder`` Rspamd's DBDIR.
-    ``variables`` are the file variables (CONFDIR, DBDIR ...) for templates of paths.
+    ``section`` is the module's own section as written, ``name`` its path in messages, ``core``
+    the section ``options``. ``config`` has the folders: ``config.folder`` holds the files (None
+    without any), ``config.state`` is Rspamd's DBDIR, ``config.variables`` are CONFDIR, DBDIR ...
     """
 
     name: str
@@ -30,10 +33,8 @@ class Setup:
     problems: Problems
     maps: MapLibrary
     section: Object
-    config_folder: Path | None = None
-    state_folder: Path = Path(".")
-    variables: dict[str, str] = field(default_factory=dict)
-    is_local: Callable[[object], bool] = lambda _: False
+    config: Configuration
+    is_local: Callable[[IPAddress], bool] = lambda _: False
 
     def place(self, option: str) -> Where:
         """Where ``option`` was written, else where the section starts."""
@@ -54,3 +55,21 @@ class Setup:
         return self.maps.open(
             definition, kind=kind, where=self.place(option), name=f"{self.name}.{option}"
         )
+
+    def selector(self, text: str, *, option: str, delimiter: str = "") -> Selector | None:
+        """Compiles a selector given in ``option``; ``None`` when it is wrong."""
+        try:
+            return parse_selector(text, delimiter=delimiter)
+        except ExpressionError as error:
+            self.problem(option, str(error))
+            return None
+
+    def regexps(self, patterns: Iterable[str], *, option: str) -> list[Regexp]:
+        """Compiles the patterns given in ``option``, without those that are wrong."""
+        found: list[Regexp] = []
+        for pattern in patterns:
+            try:
+                found.append(parse_regexp(pattern))
+            except RegexpError as error:
+                self.problem(option, f"not a pattern: {error}")
+        return found

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts everything together: files of configuration → a scanner that is ready to run.
+
+The one file that knows every room. ``build`` reads the configuration, binds all options, makes
+the modules and reports *all* mistakes at once; it starts nothing, opens no connection and needs
+no event loop, so that the supervisor can call it before it forks. ``App.open`` then opens store
+and resolver in the process that scans. ``configtest`` is ``build`` alone; a reload builds a new
+``App`` beside the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from gatepost.config import (
+    Configuration,
+    OptionsSection,
+    Problems,
+    bind,
+    find_configuration,
+    load_configuration,
+)
+from gatepost.mail import Limits
+from gatepost.modules import ALL
+from gatepost.net import DnsResolver, Resolver, ResolverSettings
+from gatepost.scan.actions_section import ActionsConfig, read_actions
+from gatepost.scan.composites import Composites
+from gatepost.scan.composites_section import read_composites
+from gatepost.scan.dns_section import FakeRecords, read_dns
+from gatepost.scan.engine import Engine
+from gatepost.scan.envelope import IPAddress
+from gatepost.scan.errors import DeclarationError
+from gatepost.scan.groups_section import read_groups
+from gatepost.scan.maps import MapLibrary
+from gatepost.scan.module import Check, Module, Stage
+from gatepost.scan.plan import Planner
+from gatepost.scan.scanner import Scanner, ScannerOptions, local_test
+from gatepost.scan.settings import Settings
+from gatepost.scan.settings_rules import SettingsRule, read_rules
+from gatepost.scan.setup import Setup
+from gatepost.scan.symbol import Symbol, SymbolRegistry
+from gatepost.store import Store, StoreSettings, open_store
+from gatepost.ucl import Object
+
+GTUBE = Symbol("GTUBE", 0.0, "Generic test for unsolicited bulk email")
+REDIS_KEYS = (
+    *("servers", "server", "read_servers", "write_servers", "username", "password"),
+    *("db", "dbname", "database", "redis", "timeout", "expand_keys", "redis_version"),
+    *("sentinels", "sentinel_master_name", "sentinel_password"),
+)
+"""Options by which a module of Rspamd chooses a Redis of its own."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One module under this configuration; ``enabled`` says whether its checks run."""
+
+    module: Module
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class App:
+    """One configuration, ready to be opened. ``problems`` holds its warnings."""
+
+    config: Configuration
+    options: OptionsSection
+    problems: Problems
+    maps: MapLibrary
+    is_local: Callable[[IPAddress], bool]
+    modules: Sequence[Loaded]
+    registry: SymbolRegistry
+    actions: ActionsConfig
+    planner: Planner
+    engine: Engine
+    settings: Settings
+    store_settings: StoreSettings
+    resolver_settings: ResolverSettings
+    fake_records: FakeRecords
+
+    def open(self, *, resolver: Resolver | None = None, store: Store | None = None) -> OpenApp:
+        """Store, resolver and scanner for this process; they connect on first use.
+
+        A resolver or store that is handed in stays its owner's, who closes it.
+        """
+        return OpenApp(self, resolver, store)
+
+
+class OpenApp:
+    """A configuration at work in one process: ``scanner`` scans, ``close`` ends everything."""
+
+    def __init__(self, app: App, resolver: Resolver | None, store: Store | None) -> None:
+        self.app = app
+        self._own_resolver: DnsResolver | None = None
+        self._own_store: Store | None = None
+        if resolver is None:
+            resolver = self._own_resolver = DnsResolver(
+                app.resolver_settings, fake_records=app.fake_records
+            )
+        if store is None:
+            app.config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            store = self._own_store = open_store(app.store_settings, folder=app.config.state)
+        self.resolver = resolver
+        self.store = store
+        self.scanner = Scanner(
+            planner=app.planner,
+            engine=app.engine,
+            registry=app.registry,
+            actions=app.actions.table,
+            settings=app.settings,
+            resolver=resolver,
+            store=store,
+            is_local=app.is_local,
+            options=_scanner_options(app.options),
+        )
+        self._duties: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begins to watch the files of maps."""
+        watching = self.app.maps.watch(self.app.options.map_poll)
+        self._duties.add(asyncio.get_running_loop().create_task(watching))
+
+    async def close(self) -> None:
+        """Ends all background work and gives back connections."""
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
+        if self._own_resolver is not None:
+            await self._own_resolver.close()
+        if self._own_store is not None:
+            await self._own_store.close()
+
+
+def build(
+    given: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    modules: Sequence[type[Module]] = ALL,
+    template: bool = True,
+) -> App:
+    """The configuration that ``-c`` names (or the usual places), ready to be opened.
+
+    Raises ``ConfigError`` with every mistake.
+    """
+    environment = os.environ if environment is None else environment
+    problems = Problems()
+    config = load_configuration(
+        find_configuration(given, environment),
+        modules=[module.name for module in modules],
+        problems=problems,
+        overrides=overrides,
+        environment=environment,
+        template=template,
+    )
+    return assemble(config, problems, modules)
+
+
+def assemble(
+    config: Configuration, problems: Problems, modules: Sequence[type[Module]] = ALL
+) -> App:
+    """Everything that can be decided from ``config``. Raises ``ConfigError``."""
+    return _Assembly(config, problems).assemble([*modules, *_extra_modules(config, problems)])
+
+
+class _Assembly:
+    def __init__(self, config: Configuration, problems: Problems) -> None:
+        self.config = config
+        self.problems = problems
+        self.options = bind(OptionsSection, config.section("options"), "options", problems)
+        self.maps_folder = config.folder / "maps.d" if config.folder is not None else None
+        self.maps = MapLibrary(self.maps_folder, problems)
+        self.is_local = self._local_test()
+
+    def assemble(self, modules: Iterable[type[Module]]) -> App:
+        config, problems, options = self.config, self.problems, self.options
+        actions = read_actions(config.section("actions"), problems)
+        groups, configured = read_groups(config, problems)
+        registry = SymbolRegistry(
+            groups=groups,
+            configured=configured,
+            max_shots=options.max_shots,
+            one_shot=options.one_shot,
+            unknown_weight=actions.unknown_weight,
+        )
+        loaded = [self._load(module) for module in modules]
+        checks = [check for one in loaded if one.enabled for check in one.module.checks()]
+        self._register(registry, checks)
+        engine = Engine(
+            self._composites(registry, checks),
+            task_timeout=self._task_timeout(),
+            soft_reject_on_timeout=options.soft_reject_on_timeout,
+            check_all_filters=options.check_all_filters,
+            grow_factor=actions.grow_factor,
+        )
+        resolver_settings, fake_records = read_dns(options, config.section("options"), problems)
+        app = App(
+            config=config,
+            options=options,
+            problems=problems,
+            maps=self.maps,
+            is_local=self.is_local,
+            modules=loaded,
+            registry=registry,
+            actions=actions,
+            planner=self._planner(checks, registry),
+            engine=engine,
+            settings=Settings(self._settings_rules(), registry),
+            store_settings=bind(StoreSettings, config.section("redis"), "redis", problems),
+            resolver_settings=resolver_settings,
+            fake_records=fake_records,
+        )
+        problems.raise_errors()
+        return app
+
+    def _local_test(self) -> Callable[[IPAddress], bool]:
+        ours = self.maps.open(
+            self.options.local_addrs or [],
+            kind="radix",
+            where=self.config.section("options").place("local_addrs"),
+            name="options.local_addrs",
+        )
+        return local_test([] if ours is None else [ours.__contains__])
+
+    def _load(self, module: type[Module]) -> Loaded:
+        section = self.config.section(module.name)
+        # What is switched off may be half-written: its mistakes hold nobody up.
+        scratch = Problems()
+        ignored = [key for key in REDIS_KEYS if key in section]
+        options = bind(module.Options, section, module.name, scratch, ignored=ignored)
+        wanted = module.name in self.config or module.name in self.options.explicit_modules
+        if not wanted or not options.enabled or options.disabled:
+            return Loaded(module(options, self._setup(module, section, scratch)), False)
+        for problem in scratch.errors:
+            self.problems.error(problem.where, problem.message)
+        for key in ignored:
+            if key not in module.Options.__struct_fields__:
+                message = "ignored: all modules keep their state where `redis.conf` says"
+                self.problems.warning(section.place(key), f"{module.name}.{key}: {message}")
+        instance = module(options, self._setup(module, section, self.problems))
+        return Loaded(instance, instance.ready())
+
+    def _setup(self, module: type[Module], section: Object, problems: Problems) -> Setup:
+        mine = problems is self.problems
+        return Setup(
+            name=module.name,
+            core=self.options,
+            problems=problems,
+            maps=self.maps if mine else MapLibrary(self.maps_folder, problems),
+            section=section,
+            config=self.config,
+            is_local=self.is_local,
+        )
+
+    def _register(self, registry: SymbolRegistry, checks: Iterable[Check]) -> None:
+        registry.add(GTUBE, check=GTUBE.name, group="gtube")
+        for check in checks:
+            for symbol in check.symbols:
+                try:
+                    registry.add(symbol, check=check.callback, group=check.group)
+                except DeclarationError as error:
+                    self.problems.error(None, str(error))
+
+    def _composites(self, registry: SymbolRegistry, checks: Iterable[Check]) -> Composites:
+        found = read_composites(self.config, self.problems)
+        for one in found:
+            registry.add(one.symbol, check=one.symbol.name, group="composite")
+        late = {s.name for c in checks if c.stage is Stage.POSTFILTER for s in c.symbols}
+        return Composites([one.composite for one in found], registry, late)
+
+    def _planner(self, checks: Sequence[Check], registry: SymbolRegistry) -> Planner:
+        try:
+            return Planner(checks, registry)
+        except DeclarationError as error:
+            self.problems.error(None, str(error))
+            return Planner((), registry)
+
+    def _settings_rules(self) -> list[SettingsRule]:
+        value = self.config.tree.get("settings")
+        if isinstance(value, str):
+            where = self.config.tree.place("settings")
+            self.problems.warning(where, f"settings: maps by URL ({value}) are not read yet")
+            return []
+        return read_rules(self.config.section("settings"), self.maps, self.problems)
+
+    def _task_timeout(self) -> float:
+        """A worker's ``task_timeout`` goes before that of ``options``, in seconds."""
+        value = self.config.named("worker").get("normal", Object()).get("task_timeout")
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+            return float(value)
+        return self.options.task_timeout
+
+
+def _scanner_options(options: OptionsSection) -> ScannerOptions:
+    return ScannerOptions(
+        limits=Limits(
+            max_message=options.max_message,
+            max_urls=options.max_urls,
+            max_lua_urls=options.max_lua_urls,
+            max_recipients=options.max_recipients,
+            max_html_len=options.max_html_len,
+            max_pic=options.max_pic,
+            words_decay=options.words_decay,
+            min_word_len=options.min_word_len,
+            max_word_len=options.max_word_len,
+        ),
+        gtube_patterns=options.test_patterns,
+        ignore_received=options.ignore_received,
+        dns_max_requests=options.dns_max_requests,
+        max_opts_len=options.max_opts_len,
+    )
+
+
+def _extra_modules(config: Configuration, problems: Problems) -> list[type[Module]]:
+    """Modules of other people: ``modules_extra = "package.module"``, which has a list ``ALL``."""
+    value = config.tree.get("modules_extra")
+    names = value if isinstance(value, list) else [] if value is None else [value]
+    found: list[type[Module]] = []
+    for name in names:
+        try:
+            listed = import_module(str(name)).ALL
+        except (ImportError, AttributeError, ValueError) as error:
+            message = f"modules_extra: `{name}` cannot be used: {error}"
+            problems.error(config.tree.place("modules_extra"), message)
+            continue
+        found.extend(listed)
+    return found
