@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from spf_zone import ZoneResolver
 
 from gatepost.authn import check_spf
+from spf_zone import ZoneResolver
 
 SUITE = json.loads((Path(__file__).parent / "data" / "rfc7208-tests.json").read_text())
 CASES = [

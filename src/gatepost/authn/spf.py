@@ -1,52 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""May this host send for that domain? The check_host() of RFC 7208, usable without the scanner.
+"""May this host send for that domain? SPF (RFC 7208), usable without the scanner.
 
-    result = await check_spf(resolver, ip="192.0.2.1", helo="mx.example.org", mail_from="a@b.example")
+    found = await check_spf(resolver, ip="192.0.2.1", helo="mx.a.example", mail_from="u@a.example")
+    found.result, found.mechanism      # "pass", "+ip4:192.0.2.0/24"
 
-The record is evaluated as written, from left to right, one look-up after the other, and stops at
-the first match, so that what the limits say is what the RFC says. With answers out of a cache the
-coroutine never waits. Outcomes are values; nothing that a zone or a peer says raises.
+Outcomes are values in the RFC's words: nothing that a zone or a peer says raises. With answers out
+of a cache the coroutine runs through without waiting.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal
 
 import msgspec
 
-from gatepost.authn.spf_macros import EXPLANATION_LETTERS, MacroString, fit_name, parse_macro_string
-from gatepost.authn.spf_record import Mechanism, SpfRecord, SpfRecordCache, select_records
-from gatepost.net import Answer, Mx, RecordType, Resolver, find_query_name
+from gatepost.authn.spf_check import Check, Outcome, SpfLimits, SpfQuery
+from gatepost.authn.spf_record import SpfRecordCache
+from gatepost.net import Resolver, find_query_name
 
-Outcome: TypeAlias = Literal[
-    "none", "neutral", "pass", "fail", "softfail", "temperror", "permerror"
-]
-"""The results of RFC 7208 2.6."""
-
-QUALIFIED: dict[str, Outcome] = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
-
-MAX_LOCAL_PART = 320
-"""Characters of a local part that macros see; RFC 5321 4.5.3.1.1 allows 64."""
-
-MAX_EXPLANATION = 512
-"""Characters; an SMTP reply line has no more (RFC 5321 4.5.3.1.5)."""
-
-NOWHERE = Answer("badname")
-RECORDS = SpfRecordCache()
-
-
-class SpfLimits(msgspec.Struct, frozen=True):
-    """The limits of RFC 7208 4.6.4. ``seconds``: no look-up starts later than that."""
-
-    lookups: int = 10
-    void_lookups: int = 2
-    mx_names: int = 10
-    ptr_names: int = 10
-    seconds: float = 20.0
-
+MAX_TEXT = 320
+"""Characters of a local part or HELO name that macros see: 64 + 1 + 255 (RFC 5321 4.5.3.1)."""
 
 RFC_LIMITS = SpfLimits()
+RECORDS = SpfRecordCache()
 
 
 class SpfResult(msgspec.Struct, frozen=True):
@@ -58,9 +35,10 @@ class SpfResult(msgspec.Struct, frozen=True):
     nothing matched. ``path`` are the domains whose records led there. ``problem`` says in words
     why the result is none, temperror or permerror. ``explanation`` is for a fail only.
 
-    ``record`` is the record of ``domain`` itself; ``plus_all`` says that the pass came of an
-    ``all``. ``ttl`` (seconds) is the least of the answers used, 0 if one was negative or none
-    was used; ``depends_on_sender`` that the same domain and ``ip`` can give another result.
+    ``record`` is the record of ``domain`` itself. ``plus_all``: the pass is one for everybody.
+    ``lookups`` counts the terms that asked the DNS, ``void_lookups`` those that it had nothing
+    for. ``ttl``: for so many seconds the same ``ip`` and ``domain`` have this result; 0 if that
+    cannot be said, because of who sends, of host names, or of answers that were missing.
     """
 
     result: Outcome
@@ -75,7 +53,6 @@ class SpfResult(msgspec.Struct, frozen=True):
     lookups: int = 0
     void_lookups: int = 0
     ttl: float = 0.0
-    depends_on_sender: bool = False
 
 
 async def check_spf(
@@ -94,9 +71,9 @@ async def check_spf(
 ) -> SpfResult:
     """Checks ``mail_from`` (empty: ``postmaster@helo``, RFC 7208 2.4) for the client ``ip``.
 
-    ``receiver`` is this host's name and ``clock`` the time, for macros of explanations only;
-    without ``explain`` none is looked up. ``disable_ipv6`` asks for no AAAA record. Raises
-    ``ValueError`` if ``ip`` is a string that is no address.
+    ``receiver`` is this host's name and ``clock`` the time since the epoch, for explanations;
+    without ``explain`` none is looked up. ``disable_ipv6`` asks for no AAAA record. ``records``
+    remembers what records say. Raises ``ValueError`` if ``ip`` is a string that is no address.
     """
     address = ip_address(ip) if isinstance(ip, str) else ip
     if isinstance(address, IPv6Address):
@@ -105,308 +82,40 @@ async def check_spf(
     identity: Literal["mailfrom", "helo"] = "mailfrom" if domain or at else "helo"
     if identity == "helo":
         domain = helo
-    host = find_query_name(domain)
-    # RFC 7208 4.3: not a name of several labels, or a domain literal.
-    if host is None or "." not in host or "[" in host:
-        problem = f"{domain[:80]!r} is no domain" if domain else "no domain"
-        return SpfResult("none", domain[:300], identity, problem=problem)
+    name = find_query_name(domain)
+    # RFC 7208 4.3: no domain name of several labels, or a domain literal.
+    if name is None or "." not in name or "[" in name:
+        problem = f"{domain[:80]!r} is no domain name" if domain else "no domain"
+        return SpfResult("none", domain[:MAX_TEXT], identity, problem=problem)
     if domain.isascii():
-        host = domain.removesuffix(".")  # macros show it as it was given
-    check = Check(resolver, address, records, limits, disable_ipv6)
-    check.local = local[:MAX_LOCAL_PART] or "postmaster"  # RFC 7208 4.3
-    check.sender_domain = host
-    check.helo = helo
-    check.receiver = receiver
-    check.clock = clock
-    found = await check.run(host)
+        name = domain.removesuffix(".")  # macros show it in the case it was given
+    query = SpfQuery(
+        address=address,
+        domain=name,
+        local_part=local[:MAX_TEXT] or "postmaster",  # RFC 7208 4.3
+        helo=helo[:MAX_TEXT],
+        receiver=receiver,
+        limits=limits,
+        disable_ipv6=disable_ipv6,
+        records=records,
+        clock=clock,
+    )
+    check = Check(resolver, query)
+    found = await check.run()
     explanation = ""
     if found.result == "fail" and explain:
         explanation = await check.explain(found) or default_explanation
     return SpfResult(
-        found.result,
-        host,
-        identity,
-        found.mechanism,
-        found.path,
-        found.problem,
-        explanation,
-        check.top.text if check.top is not None else "",
-        found.result == "pass" and found.mechanism[1:].lower() == "all",
-        check.lookups,
-        check.void_lookups,
-        check.ttl if check.answered and not check.void_lookups else 0.0,
-        check.depends_on_sender,
+        result=found.result,
+        domain=name,
+        identity=identity,
+        mechanism=found.mechanism,
+        path=found.path,
+        problem=found.problem,
+        explanation=explanation,
+        record=check.top.text if check.top is not None else "",
+        plus_all=found.result == "pass" and found.mechanism[1:].lower() == "all",
+        lookups=check.lookups,
+        void_lookups=check.void_lookups,
+        ttl=check.ttl if check.lasting else 0.0,
     )
-
-
-class Found(NamedTuple):
-    """What one record says. ``domain`` and ``record`` are those whose ``exp`` would count."""
-
-    result: Outcome
-    mechanism: str
-    path: tuple[str, ...]
-    domain: str
-    record: SpfRecord | None
-    problem: str = ""
-
-
-class Halt(Exception):
-    """temperror or permerror: both end the whole check, however deep. Does not leave the file."""
-
-    def __init__(self, result: Outcome, problem: str) -> None:
-        self.result = result
-        self.problem = problem
-
-
-class Check:
-    """One run of check_host() with all its includes and redirects; counts for them together."""
-
-    def __init__(
-        self,
-        resolver: Resolver,
-        address: IPv4Address | IPv6Address,
-        records: SpfRecordCache,
-        limits: SpfLimits,
-        disable_ipv6: bool,
-    ) -> None:
-        self.resolver = resolver
-        self.address = address
-        self.number = int(address)
-        self.version = address.version
-        self.address_type: RecordType = "A" if address.version == 4 else "AAAA"
-        self.blind = disable_ipv6 and address.version == 6
-        self.records = records
-        self.limits = limits
-        self.deadline = time.monotonic() + limits.seconds
-        self.lookups = 0
-        self.void_lookups = 0
-        self.ttl = float("inf")
-        self.answered = False
-        self.depends_on_sender = False
-        self.top: SpfRecord | None = None
-        self.host_names: tuple[str, ...] | None = None
-        self.local = self.sender_domain = self.helo = self.receiver = ""
-        self.clock: Callable[[], float] = time.time
-
-    async def run(self, domain: str) -> Found:
-        try:
-            return await self.check_host(domain)
-        except Halt as halt:
-            return Found(halt.result, "", (domain,), domain, None, halt.problem)
-
-    async def check_host(self, domain: str) -> Found:
-        """RFC 7208 4. Raises :class:`Halt` for an error."""
-        record = await self.find_record(domain)
-        if record is None:
-            return Found("none", "", (domain,), domain, None, "no SPF record")
-        for term in record.mechanisms:
-            inner: Found | None = None
-            match term.name:
-                case "ip4":
-                    matches = self.version == 4 and not (
-                        (self.number ^ term.network) >> term.host_bits4
-                    )
-                case "ip6":
-                    matches = self.version == 6 and not (
-                        (self.number ^ term.network) >> term.host_bits6
-                    )
-                case "all":
-                    matches = True
-                case "include":
-                    inner = await self.include(term, domain)
-                    matches = inner is not None
-                case _:
-                    matches = await self.ask_about(term, domain)
-            if not matches:
-                continue
-            result = QUALIFIED[term.qualifier]
-            if inner is None:
-                return Found(result, term.qualifier + term.text, (domain,), domain, record)
-            mechanism = term.qualifier + inner.mechanism[1:]
-            return Found(result, mechanism, (domain, *inner.path), domain, record)
-        if record.redirect is None:
-            return Found("neutral", "", (domain,), domain, record)  # RFC 7208 4.7
-        self.count_lookup()
-        target = await self.expand(record.redirect, domain)
-        inner = await self.check_host(target)
-        if inner.result == "none":
-            raise Halt("permerror", f"redirect={target}: {inner.problem}")  # RFC 7208 6.1
-        return inner._replace(path=(domain, *inner.path))
-
-    async def find_record(self, domain: str) -> SpfRecord | None:
-        """RFC 7208 4.4 and 4.5."""
-        answer = await self.ask(domain, "TXT")
-        if answer.failed:
-            raise Halt("temperror", f"TXT {domain}: {answer.rcode}")
-        found = select_records(text for text in answer.records if isinstance(text, bytes))
-        if not found:
-            return None
-        if len(found) > 1:
-            raise Halt("permerror", f"{domain}: {len(found)} SPF records")
-        record = self.records.parse(found[0])
-        if self.top is None:
-            self.top = record
-        if record.error:
-            raise Halt("permerror", f"{domain}: {record.error}")
-        return record
-
-    async def include(self, term: Mechanism, domain: str) -> Found | None:
-        """The pass inside; any other result is no match (RFC 7208 5.2)."""
-        self.count_lookup()
-        target = await self.target(term, domain)
-        if not target.isascii():
-            return None  # RFC 8616 4
-        inner = await self.check_host(target)
-        if inner.result == "none":
-            raise Halt("permerror", f"include:{target}: {inner.problem}")
-        return inner if inner.result == "pass" else None
-
-    async def ask_about(self, term: Mechanism, domain: str) -> bool:
-        """Does one of the mechanisms that need a look-up match? (RFC 7208 5.3 to 5.5, 5.7)"""
-        self.count_lookup()
-        target = await self.target(term, domain)
-        if term.name == "ptr":
-            ending = "." + target.lower()
-            names = await self.find_host_names(count_void=True)
-            return any(("." + name).endswith(ending) for name in names)
-        if term.name == "mx":
-            return await self.match_exchangers(term, target)
-        if term.name == "exists":  # an A record, also for a client with an IPv6 address
-            answer = await self.ask_target(target, "A")
-            return answer.ok
-        return await self.match_address(term, target)
-
-    async def match_address(self, term: Mechanism, name: str) -> bool:
-        if self.blind:
-            return False
-        bits = term.host_bits4 if self.version == 4 else term.host_bits6
-        answer = await self.ask_target(name, self.address_type)
-        return self.holds(answer, bits)
-
-    async def match_exchangers(self, term: Mechanism, name: str) -> bool:
-        answer = await self.ask_target(name, "MX")
-        exchangers = [record for record in answer.records if isinstance(record, Mx)]
-        if len(exchangers) > self.limits.mx_names:  # RFC 7208 4.6.4
-            raise Halt("permerror", f"mx: {name} has {len(exchangers)} mail hosts")
-        exchangers.sort()
-        for exchanger in exchangers:
-            if exchanger.host in ("", "."):  # RFC 7505: takes no mail
-                continue
-            if await self.match_address(term, exchanger.host):
-                return True
-        return False
-
-    def holds(self, answer: Answer, bits: int = 0) -> bool:
-        """Is the client, but for ``bits`` right-hand bits, one of these addresses?"""
-        if not bits:
-            return str(self.address) in answer.records
-        return any(not (self.number ^ int(ip_address(text))) >> bits for text in answer.texts)
-
-    async def find_host_names(self, *, count_void: bool = False) -> tuple[str, ...]:
-        """The client's validated names (RFC 7208 5.5). Errors only mean that there are fewer."""
-        self.depends_on_sender = True
-        if self.host_names is None:
-            self.host_names = ()
-            if self.blind:
-                return ()
-            answer = await self.ask(self.address.reverse_pointer, "PTR")
-            # The zone of the client's address can be anyone's: that one look-up is all that the
-            # domain is made to answer for, not those of the names in it.
-            if count_void and answer.found_nothing:
-                self.count_void(self.address.reverse_pointer)
-            names = []
-            for name in answer.texts[: self.limits.ptr_names]:
-                if self.holds(await self.ask(name, self.address_type)):
-                    names.append(name.lower().removesuffix("."))
-            self.host_names = tuple(names)
-        return self.host_names
-
-    async def ask_target(self, name: str, kind: RecordType) -> Answer:
-        """The answer for a mechanism: an error ends the check, void ones are counted."""
-        # RFC 8616 4: a name with a local part that is not ASCII never matches.
-        answer = await self.ask(name, kind) if name.isascii() else NOWHERE
-        if answer.failed:
-            raise Halt("temperror", f"{kind} {name}: {answer.rcode}")
-        if answer.found_nothing:
-            self.count_void(name)
-        return answer
-
-    async def ask(self, name: str, kind: RecordType) -> Answer:
-        if time.monotonic() > self.deadline:
-            return Answer("timeout")
-        answer = await self.resolver.query(name, kind)
-        if answer.ok:
-            self.answered = True
-            self.ttl = min(self.ttl, answer.ttl)
-        return answer
-
-    def count_lookup(self) -> None:
-        self.lookups += 1
-        if self.lookups > self.limits.lookups:
-            raise Halt("permerror", f"more than {self.limits.lookups} look-ups")
-
-    def count_void(self, name: str) -> None:
-        self.void_lookups += 1
-        if self.void_lookups > self.limits.void_lookups:
-            limit = self.limits.void_lookups
-            raise Halt("permerror", f"more than {limit} look-ups that found nothing ({name[:80]})")
-
-    async def target(self, term: Mechanism, domain: str) -> str:
-        return domain if term.target is None else await self.expand(term.target, domain)
-
-    async def expand(self, spec: MacroString, domain: str) -> str:
-        """A domain-spec as a name to ask for, at most 253 octets (RFC 7208 7.3)."""
-        if spec.literal is not None:
-            return spec.literal
-        if not spec.letters <= {"d", "i", "v"}:
-            self.depends_on_sender = True
-        if "p" in spec.letters and self.host_names is None:
-            self.count_lookup()  # RFC 7208 4.6.4: the query of %{p} is one of the ten
-        return fit_name(spec.expand(await self.values(spec, domain)))
-
-    async def values(self, spec: MacroString, domain: str) -> Mapping[str, str]:
-        """What each letter stands for (RFC 7208 7.2)."""
-        four = self.version == 4
-        dotted = str(self.address) if four else ".".join(f"{self.number:032X}")
-        values = {
-            "s": f"{self.local}@{self.sender_domain}",
-            "l": self.local,
-            "o": self.sender_domain,
-            "d": domain,
-            "i": dotted,
-            "v": "in-addr" if four else "ip6",
-            "h": self.helo[:MAX_LOCAL_PART],
-            "c": str(self.address),
-            "r": self.receiver,
-            "t": str(int(self.clock())),
-        }
-        if "p" in spec.letters:
-            values["p"] = choose_host_name(await self.find_host_names(), domain)
-        return values
-
-    async def explain(self, found: Found) -> str:
-        """The text of ``exp``, or nothing if anything at all is wrong with it (RFC 7208 6.2)."""
-        spec = found.record.exp if found.record is not None else None
-        if spec is None:
-            return ""
-        try:
-            name = await self.expand(spec, found.domain)
-            answer = await self.ask(name, "TXT")
-            if len(answer.records) != 1 or not isinstance(answer.records[0], bytes):
-                return ""
-            text = answer.records[0].decode("ascii")
-            if not text.isprintable():
-                return ""
-            words = parse_macro_string(text, EXPLANATION_LETTERS)
-            return words.expand(await self.values(words, found.domain))[:MAX_EXPLANATION]
-        except (ValueError, Halt):
-            return ""
-
-
-def choose_host_name(names: tuple[str, ...], domain: str) -> str:
-    """``%{p}``: the domain itself, else a name below it, else any (RFC 7208 7.3)."""
-    domain = domain.lower()
-    if domain in names:
-        return domain
-    below = [name for name in names if name.endswith("." + domain)]
-    return next(iter(below or names), "unknown")
