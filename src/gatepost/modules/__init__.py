@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every mail module there is, in alphabetical order. Nothing registers itself: this is the list."""
+
+from __future__ import annotations
+
+from gatepost.modules.once_received import OnceReceived
+from gatepost.scan.module import Module
+
+ALL: tuple[type[Module], ...] = (OnceReceived,)

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The section ``rates``: from what is written to limits that the check only has to fill in.
+
+A rate is a name, one or more buckets, and where its keys come from: the words of its name, or a
+selector. Source: direction-modules reference §15.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gatepost.config import Problems, bind
+from gatepost.modules.ratelimit.keywords import Keyword
+from gatepost.scan.selectors import Selector
+from gatepost.scan.task import Task
+from gatepost.scan.zbase32 import hashed
+from gatepost.ucl import Array, Object, Value, Where
+
+Factor = Annotated[float, Meta(gt=0)]
+MAX_KEYS = 1024
+"""Buckets of one rate that one message may fill: a selector over recipients gives one for each."""
+
+SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmg]b?)?\s*", re.IGNORECASE)
+PERIOD = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?", re.IGNORECASE)
+USES_USER = re.compile(r"(?<![\w.:])user(?![\w])")
+SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
+PERIODS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """``bucket { … }``. ``burst`` in messages, ``rate`` in messages a second or ``"N / T"``."""
+
+    burst: float | str
+    rate: float | str
+    symbol: str | None = None
+    message: str | None = None
+    skip_recipients: bool = False
+    skip_soft_reject: bool = False
+    ham_factor_rate: Factor | None = None
+    spam_factor_rate: Factor | None = None
+    ham_factor_burst: Factor | None = None
+    spam_factor_burst: Factor | None = None
+    max_rate_mult: Factor | None = None
+    max_bucket_mult: Factor | None = None
+
+
+class Factors(msgspec.Struct, frozen=True):
+    """How a verdict changes a dynamic bucket, and between which bounds."""
+
+    ham_rate: float = 1.0
+    spam_rate: float = 1.0
+    ham_burst: float = 1.0
+    spam_burst: float = 1.0
+    max_rate: float = 5.0
+    max_burst: float = 10.0
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """One bucket of a rate. ``prefix`` begins its key; ``rate`` in messages a second."""
+
+    burst: float
+    rate: float
+    prefix: str
+    options: BucketOptions
+    dynamic: bool = False
+    factors: Factors = Factors()
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """One rate: ``values`` gives for a message the keys of its buckets, none if it has none."""
+
+    name: str
+    limits: tuple[Limit, ...]
+    values: Callable[[Task], Sequence[str]]
+    uses_user: bool
+
+    def keys(self, limit: Limit, values: Iterable[str], prefix: str) -> list[str]:
+        """The names under which ``limit`` is stored for these values, as Rspamd has them."""
+        raw = (f"{limit.prefix}{value}" for value in values)
+        return [prefix + hashed(key)[: min(24, len(key))] for key in raw]
+
+
+class RateReader:
+    """Reads all rates; mistakes go to ``problems`` with their place."""
+
+    def __init__(
+        self,
+        words: Mapping[str, Keyword],
+        defaults: Factors,
+        problems: Problems,
+        selector: Callable[[str], Selector | None],
+        *,
+        dynamic: bool,
+    ) -> None:
+        """``defaults`` are the module's own factors, in force with ``dynamic`` or where a bucket
+        gives one of its own; ``selector`` compiles a selector and reports a bad one."""
+        self.words = words
+        self.defaults = defaults
+        self.problems = problems
+        self.selector = selector
+        self.dynamic = dynamic
+
+    def read(self, section: Value, where: Object) -> list[Rate]:
+        """The rates of ``section`` (the value of ``rates``), in the order written."""
+        if section is None:
+            return []
+        if not isinstance(section, Object):
+            self.problems.error(where.place("rates"), "ratelimit.rates: expected a section { … }")
+            return []
+        found = (self._rate(name, value, section) for name, value in section.items())
+        return [rate for rate in found if rate is not None]
+
+    def _rate(self, name: str, value: Value, section: Object) -> Rate | None:
+        path = f"ratelimit.rates.{name}"
+        selector: Selector | None = None
+        if isinstance(value, Object) and "bucket" in value:
+            for key in value:
+                if key not in ("bucket", "selector"):
+                    message = f"{path}.{key}: expected `bucket` or `selector`"
+                    self.problems.error(value.place(key), message)
+            if "selector" in value:
+                selector = self.selector(str(value["selector"]))
+                if selector is None:
+                    return None
+            value = value["bucket"]
+        if selector is not None:
+            values, uses_user = _selected(selector), USES_USER.search(selector.text) is not None
+        else:
+            words = name.split("_")
+            unknown = [word for word in words if word not in self.words]
+            if unknown:
+                known = ", ".join(sorted(self.words))
+                self.problems.error(
+                    section.place(name),
+                    f"{path}: `{unknown[0]}` is no keyword; expected a `selector`, or a name "
+                    f"of some of {known} joined by `_`",
+                )
+                return None
+            values, uses_user = _joined([self.words[word] for word in words]), "user" in words
+        buckets = self._buckets(value, path, section.place(name))
+        limits = tuple(self._limits(buckets, path, section.place(name), selector is not None))
+        return Rate(name, limits, values, uses_user) if limits else None
+
+    def _buckets(self, value: Value, path: str, where: Where) -> list[BucketOptions]:
+        if isinstance(value, str):
+            # the old form "N / T": N in T seconds, all of them at once if need be
+            return [BucketOptions(burst=value.partition("/")[0], rate=value)]
+        items = list(value) if isinstance(value, Array) else [value]
+        numbers = [item for item in items if isinstance(item, int | float)]
+        if len(numbers) == len(items) == 2:  # the old form [burst, rate]
+            return [BucketOptions(burst=float(numbers[0]), rate=float(numbers[1]))]
+        objects = [item for item in items if isinstance(item, Object)]
+        if not objects or len(objects) < len(items):
+            expected = 'bucket { burst = 100; rate = "10 / 1m"; } or a list of buckets'
+            self.problems.error(where, f"{path}: expected {expected}")
+            return []
+        return [bind(BucketOptions, item, f"{path}.bucket", self.problems) for item in objects]
+
+    def _limits(
+        self, buckets: Sequence[BucketOptions], path: str, where: Where, by_rate: bool
+    ) -> Iterable[Limit]:
+        taken: set[str] = set()
+        for options in buckets:
+            burst, rate = parse_burst(options.burst), parse_rate(options.rate)
+            if burst is None or rate is None:
+                what, found = ("burst", options.burst) if burst is None else ("rate", options.rate)
+                expected = "messages, such as 100 or 10k" if burst is None else '"N / T"'
+                self.problems.error(where, f"{path}.{what}: expected {expected}, found `{found}`")
+                continue
+            prefix = f"{_round(100_000 / burst)}:"
+            # Rspamd lets two buckets of one burst share a key; ours stay apart.
+            if by_rate or prefix in taken:
+                prefix += f"{rate:.14g}:"
+            taken.add(prefix)
+            factors, dynamic = self._factors(options)
+            yield Limit(burst, rate, prefix, options, dynamic, factors)
+
+    def _factors(self, options: BucketOptions) -> tuple[Factors, bool]:
+        own = (
+            options.ham_factor_rate,
+            options.spam_factor_rate,
+            options.ham_factor_burst,
+            options.spam_factor_burst,
+        )
+        dynamic = self.dynamic or any(factor is not None for factor in own)
+        base = self.defaults
+        # A bucket with one factor of its own has 1 for the others, unless all are dynamic.
+        fallback = base if self.dynamic else Factors()
+        factors = Factors(
+            ham_rate=options.ham_factor_rate or fallback.ham_rate,
+            spam_rate=options.spam_factor_rate or fallback.spam_rate,
+            ham_burst=options.ham_factor_burst or fallback.ham_burst,
+            spam_burst=options.spam_factor_burst or fallback.spam_burst,
+            max_rate=options.max_rate_mult or base.max_rate,
+            max_burst=options.max_bucket_mult or base.max_burst,
+        )
+        return factors, dynamic
+
+
+def parse_burst(value: float | str) -> float | None:
+    """Messages: a number above 0, or text with k, m, g (thousands) or kb, mb, gb (1024s)."""
+    if isinstance(value, str):
+        found = SIZE.fullmatch(value)
+        if found is None:
+            return None
+        value = float(found[1]) * SIZES[(found[2] or "").lower()]
+    return float(value) if 0 < value < math.inf else None
+
+
+def parse_rate(value: float | str) -> float | None:
+    """Messages a second: a number, or ``"N / T"`` with T in seconds or with s, m, h, d behind.
+
+    What follows the unit is ignored, as Rspamd does: ``10 / 1min`` is ten a minute.
+    """
+    if not isinstance(value, str):
+        return float(value) if 0 <= value < math.inf else None
+    count_text, slash, period_text = value.partition("/")
+    count = parse_burst(count_text)
+    period = PERIOD.match(period_text) if slash else None
+    if count is None:
+        return None
+    if not slash:
+        return count
+    if period is None:
+        return None
+    seconds = float(period[1]) * PERIODS[(period[2] or "").lower()]
+    return count / seconds if seconds > 0 else None
+
+
+def _selected(selector: Selector) -> Callable[[Task], Sequence[str]]:
+    return lambda task: selector.values(task)[:MAX_KEYS]
+
+
+def _joined(parts: Sequence[Keyword]) -> Callable[[Task], Sequence[str]]:
+    def values(task: Task) -> Sequence[str]:
+        found: list[str] = []
+        for part in parts:
+            value = part(task)
+            if not value:
+                return ()
+            found.append(value)
+        return (":".join(found),)
+
+    return values
+
+
+def _round(number: float) -> int:
+    return math.floor(number + 0.5)

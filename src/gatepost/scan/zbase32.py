@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rspamd's base32 and its general hash: what keys of state and hashed DNS queries are made of.
+
+Source: direction-modules reference §0.4. Other people's data depend on both, bit for bit.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+ALPHABET = "ybndrfg8ejkmcpqxot1uwisza345h769"
+
+
+def zbase32(data: bytes) -> str:
+    """``data`` as one little-endian integer, five bits a character from the low end."""
+    number = int.from_bytes(data, "little")
+    length = (len(data) * 8 + 4) // 5
+    return "".join(ALPHABET[(number >> (5 * at)) & 31] for at in range(length))
+
+
+def hashed(text: str) -> str:
+    """BLAKE2b (64 bytes) of the text, in ``zbase32``: 103 characters."""
+    return zbase32(blake2b(text.encode("utf-8", "surrogateescape")).digest())
