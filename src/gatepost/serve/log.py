@@ -47,15 +47,18 @@ class Log(logging.Handler):
                 handler.uninstall()
         root.addHandler(self)
         level = _LEVELS[self.options.level]
-        root.setLevel(max(level, logging.INFO))
+        root.setLevel(max(level, logging.WARNING))
         logging.getLogger(OURS).setLevel(level)
         self._debugged = [logging.getLogger(f"{OURS}.{m}") for m in self.options.debug_modules]
         for logger in self._debugged:
             logger.setLevel(logging.DEBUG)
 
     def uninstall(self) -> None:
-        """Takes it out of the process's loggers."""
-        logging.getLogger().removeHandler(self)
+        """Takes it out of the process's loggers, if it is there."""
+        root = logging.getLogger()
+        if self not in root.handlers:
+            return
+        root.removeHandler(self)
         for logger in (logging.getLogger(OURS), *self._debugged):
             logger.setLevel(logging.NOTSET)
 

@@ -22,10 +22,11 @@ PATIENCE = 0.1  # seconds
 SYSLOG_SOCKET = "/dev/log"
 FILE_MODE = 0o640  # addresses of people are in it
 MAX_SYSLOG = 8 * 1024  # bytes of a datagram that syslog daemons take
-_FACILITIES = (
-    "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock"
-    " local0 local1 local2 local3 local4 local5 local6 local7"
-).split()
+_FACILITIES = {
+    "kern": 0, "user": 1, "mail": 2, "daemon": 3, "auth": 4, "syslog": 5, "lpr": 6, "news": 7,
+    "uucp": 8, "cron": 9, "local0": 16, "local1": 17, "local2": 18, "local3": 19, "local4": 20,
+    "local5": 21, "local6": 22, "local7": 23,
+}  # fmt: skip
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
 
 
@@ -125,7 +126,7 @@ class SyslogOutput:
 
     def __init__(self, facility: str, name: str, *, path: str = SYSLOG_SOCKET) -> None:
         self.lost = 0
-        self._facility = _FACILITIES.index(facility) << 3
+        self._facility = _FACILITIES[facility] << 3
         self._name = name
         self._path = path
         self._socket: socket.socket | None = None

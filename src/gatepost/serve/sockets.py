@@ -72,13 +72,16 @@ class SocketSet:
             found.append(self._bound[key].sockets)
         return found
 
-    def close_all_but(self, other: SocketSet | None) -> None:
-        """Closes all sockets but those that ``other`` has too."""
+    def close_all_but(self, other: SocketSet | None, *, remove: bool = True) -> None:
+        """Closes all sockets but those that ``other`` has too.
+
+        ``remove`` takes UNIX paths away; a worker, which has but a copy, lets them be.
+        """
         kept = other._bound if other is not None else {}
         for key, bound in self._bound.items():
             if kept.get(key) is bound:
                 continue
-            if bound.inode is not None:
+            if remove and bound.inode is not None:
                 _unlink(key[0].path, bound.inode)
             for sock in bound.sockets:
                 sock.close()
