@@ -3,7 +3,7 @@
 
 The whole record is checked: a syntax error anywhere makes it invalid, whatever stands before it.
 Reading is dear and evaluating cheap, and the same few hundred records come again and again, so
-that records are kept by their text, bounded by the terms that they hold.
+that records are kept by their text, within bounds.
 """
 
 import re
@@ -27,7 +27,7 @@ MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)")
 DIRECTIVE = re.compile(r"([+\-?~]?)([A-Za-z][A-Za-z0-9_.-]*)(.*)")
 CIDR = r"(0|[1-9][0-9]{0,2})"
 ADDRESS_SUFFIX = re.compile(rf"(?::(.*?))?(?:/{CIDR})?(?://{CIDR})?")
-NETWORK_SUFFIX = re.compile(rf":([^/]+)(?:/{CIDR})?")
+NETWORK_SUFFIX = re.compile(rf":([^/]{{1,45}})(?:/{CIDR})?")
 
 
 class Mechanism(msgspec.Struct, frozen=True):
@@ -60,14 +60,14 @@ class SpfRecord(msgspec.Struct, frozen=True):
 class SpfRecordCache:
     """Records by their text, least recently used first out.
 
-    ``max_records`` bounds how many, ``max_terms`` how many terms they hold together (each
-    weighs some 300 bytes).
+    ``max_records`` bounds how many, ``max_octets`` the length of their texts together (what is
+    kept is up to 70 times as large).
     """
 
-    def __init__(self, max_records: int = 2048, max_terms: int = 40_000) -> None:
+    def __init__(self, max_records: int = 2048, max_octets: int = 512 * 1024) -> None:
         self.max_records = max_records
-        self.max_terms = max_terms
-        self.terms = 0
+        self.max_octets = max_octets
+        self.octets = 0
         self.records: OrderedDict[bytes, SpfRecord] = OrderedDict()
 
     def parse(self, raw: bytes) -> SpfRecord:
@@ -77,15 +77,11 @@ class SpfRecordCache:
             self.records.move_to_end(raw)
             return record
         record = parse_spf_record(raw)
-        self.terms += _weight(record)
+        self.octets += len(raw)
         self.records[raw] = record
-        while len(self.records) > self.max_records or self.terms > self.max_terms:
-            self.terms -= _weight(self.records.popitem(last=False)[1])
+        while len(self.records) > self.max_records or self.octets > self.max_octets:
+            self.octets -= len(self.records.popitem(last=False)[0])
         return record
-
-
-def _weight(record: SpfRecord) -> int:
-    return 1 + len(record.mechanisms) + len(record.text) // 200
 
 
 def select_records(texts: Iterable[bytes]) -> list[bytes]:
