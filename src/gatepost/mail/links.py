@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from gatepost.mail.html import Html
 from gatepost.mail.limits import Limits
 from gatepost.mail.text import TextPart
-from gatepost.mail.urls import UrlSet, find_text_urls, url_from_href
+from gatepost.mail.urls import UrlSet, find_text_urls
 
 
 def collect_urls(text_parts: Sequence[TextPart], subject: str, limits: Limits) -> UrlSet:
@@ -30,9 +30,7 @@ def collect_urls(text_parts: Sequence[TextPart], subject: str, limits: Limits) -
 
 def _add_links(found: UrlSet, html: Html) -> None:
     for link in html.links:
-        url = url_from_href(link.href)
-        if url is not None:
-            found.add(url)
+        found.add_link(link)
 
 
 def _add_text(found: UrlSet, text: str, limits: Limits, *, strict: bool) -> None:
