@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 from gatepost.modules.once_received import OnceReceived
+from gatepost.modules.ratelimit import Ratelimit
 from gatepost.scan.module import Module
 
-ALL: tuple[type[Module], ...] = (OnceReceived,)
+ALL: tuple[type[Module], ...] = (
+    OnceReceived,
+    Ratelimit,
+)

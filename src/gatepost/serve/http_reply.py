@@ -31,14 +31,19 @@ _to_msgpack = msgspec.msgpack.Encoder().encode
 
 def verdict_reply(reply: CheckReply, *, msgpack: bool, zstd: bool, head: bool = False) -> bytes:
     """``200 OK`` with the verdict. NaN becomes null, and every string valid UTF-8."""
-    encode = _to_msgpack if msgpack else _to_json
-    try:
-        body = encode(reply)
-    except UnicodeEncodeError:  # a lone surrogate: something was decoded leniently
-        body = encode(valid_text(msgspec.to_builtins(reply)))
+    body = encode_reply(reply, msgpack=msgpack)
     if zstd:
         body = zstandard.compress(body, 1)
     return http_reply(200, "OK", body, MSGPACK if msgpack else JSON, zstd=zstd, head=head)
+
+
+def encode_reply(reply: CheckReply, *, msgpack: bool = False) -> bytes:
+    """The object of a verdict alone, on one line of JSON or as MessagePack."""
+    encode = _to_msgpack if msgpack else _to_json
+    try:
+        return encode(reply)
+    except UnicodeEncodeError:  # a lone surrogate: something was decoded leniently
+        return encode(valid_text(msgspec.to_builtins(reply)))
 
 
 def error_reply(message: str, status: int, *, head: bool = False) -> bytes:

@@ -44,7 +44,8 @@ from gatepost.ucl import Array, Value
 
 STOPPING = frozenset({"reject", "soft reject", "discard"})
 VARIABLE = "ratelimit"
-MIN_HOLD = 30.0
+MIN_HOLD = 30.0  # seconds
+BOUNCE_SENDERS = ("postmaster", "mailer-daemon", "", "null", "fetchmail-daemon", "mdaemon")
 
 
 class Asked(NamedTuple):
@@ -76,9 +77,7 @@ class Ratelimit(Module):
         whitelisted_rcpts: Raw = "postmaster,mailer-daemon"
         whitelisted_ip: Raw = None
         whitelisted_user: Raw = None
-        bounce_senders: list[str] = [
-            *("postmaster", "mailer-daemon", "", "null", "fetchmail-daemon", "mdaemon")
-        ]
+        bounce_senders: tuple[str, ...] = BOUNCE_SENDERS
         prefix: str = "RL"
         expire: Seconds = 172_800.0
         symbol: str | None = None
@@ -119,7 +118,7 @@ class Ratelimit(Module):
                 options.max_bucket_mult,
             ),
             setup.problems,
-            lambda text: setup.selector(text, option="rates"),
+            lambda text: setup.selector(text, option="rates", delimiter=":"),
             dynamic=options.dynamic_rate_limit,
         )
         self.rates = reader.read(options.rates, setup.section)

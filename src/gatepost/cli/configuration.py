@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options by which every command finds its configuration, and how mistakes are shown."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gatepost.app import App, build
+from gatepost.config import Problem
+
+
+def add_configuration_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds ``-c`` and ``-o``."""
+    parser.add_argument(
+        "-c",
+        "--config",
+        metavar="DIR|FILE",
+        help="a folder with local.d/ and override.d/, or one whole file in the manner of "
+        "rspamd.conf (default: $GATEPOST_CONFIG, /etc/gatepost, $XDG_CONFIG_HOME/gatepost, "
+        "else the built-in defaults)",
+    )
+    parser.add_argument(
+        "-o",
+        "--option",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="override one value of the configuration (repeatable), such as "
+        "-o options.task_timeout=4s",
+    )
+
+
+def load_app(args: argparse.Namespace, *, quiet: bool = False) -> App:
+    """The configuration that the arguments name; its warnings go to stderr unless ``quiet``.
+
+    Raises ``ConfigError`` with every mistake.
+    """
+    app = build(args.config, overrides=args.option)
+    if not quiet:
+        for problem in app.problems.warnings:
+            show_problem(problem)
+    return app
+
+
+def show_problem(problem: Problem) -> None:
+    """One mistake on stderr; the severity in colour where that is a terminal."""
+    text = str(problem)
+    if sys.stderr.isatty():
+        color = "31" if problem.severity == "error" else "33"
+        text = text.replace(f"{problem.severity}:", f"\x1b[{color}m{problem.severity}\x1b[0m:", 1)
+    print(text, file=sys.stderr)
