@@ -16,7 +16,7 @@ class Zone:
 
     def __init__(
         self,
-        texts: dict[str, str | bytes | list[str]] | None = None,
+        texts: dict[str, str | bytes | list[str] | list[bytes]] | None = None,
         codes: dict[str, Rcode] | None = None,
     ) -> None:
         self.texts = texts or {}

@@ -102,7 +102,7 @@ def test_a_size_limit_is_inclusive(size: int, takes: bool) -> None:
     assert ReportUri("mailto:a@x.example", "x.example", "a@x.example", 1024).takes(size) is takes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(max_size=80) | st.from_regex(r"\Amailto:[ -~]{0,30}@[ -~]{0,30}(![0-9]+[kmgt]?)?\Z"))
 def test_an_address_never_breaks_out_of_a_header(text: str) -> None:
     for uri in parse_report_uris(text).uris:

@@ -23,7 +23,7 @@ from gatepost.authn.dmarc_record import (
 )
 from gatepost.net import Resolver, find_query_name
 
-Result: TypeAlias = Literal["pass", "fail", "none", "permerror", "temperror"]
+DmarcResult: TypeAlias = Literal["pass", "fail", "none", "permerror", "temperror"]
 """The words of RFC 7489 11.2."""
 
 MODES: dict[Alignment, str] = {"r": "relaxed", "s": "strict"}
@@ -56,7 +56,7 @@ class DmarcVerdict(msgspec.Struct, frozen=True, kw_only=True):
     no pass.
     """
 
-    result: Result
+    result: DmarcResult
     discovery: Discovery
     published: Policy | None = None
     disposition: Policy = "none"
