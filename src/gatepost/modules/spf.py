@@ -126,7 +126,7 @@ class Spf(Module):
         if ip is None or (self.whitelist is not None and str(ip) in self.whitelist):
             return
         if self.relays is not None:
-            local = ip == task.ip and task.direction.local or self.setup.is_local(ip)
+            local = task.direction.local if ip == task.ip else self.setup.is_local(ip)
             direction = direction_of(local=local, authenticated=bool(task.user))
             if self.ruling(direction).effect == "skip":
                 return
