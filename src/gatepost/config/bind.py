@@ -295,7 +295,8 @@ def _shown(value: Value) -> str:
     if isinstance(value, dict):
         return "a section { … }"
     if isinstance(value, list):
-        return "a list [ … ]"
+        written_twice = isinstance(value, Array) and value.implicit
+        return f"{len(value)} values for one key" if written_twice else "a list [ … ]"
     if value is None:
         return "null"
     text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -25,34 +25,38 @@ def apply_override(tree: Object, text: str, problems: Problems) -> None:
     except UclError as error:
         problems.error(where, f"the value is no UCL: {error.message}")
         return
-    value = parsed.get("value") if isinstance(parsed, Object) else None
-    section = _section_of(tree, keys[:-1])
-    section[keys[-1]] = value
-    if isinstance(parsed, Object) and "value" in parsed.marks:
-        section.marks[keys[-1]] = parsed.marks["value"]
+    if not isinstance(parsed, Object) or len(parsed) != 1:
+        problems.error(where, "expected one value; put quotes around text with `;` or `,` in it")
+        return
+    section = _section_of(tree, keys[:-1], where)
+    section[keys[-1]] = parsed["value"]
+    section.marks[keys[-1]] = parsed.marks["value"]
 
 
-def _section_of(tree: Object, keys: list[str]) -> Object:
+def _section_of(tree: Object, keys: list[str], where: Where) -> Object:
     section = tree
-    for at, key in enumerate(keys):
+    left = list(keys)
+    while left:
+        key = left.pop(0)
         value = section.get(key)
-        following = keys[at + 1] if at + 1 < len(keys) else None
-        section[key] = inner = _chosen(value, following)
-        if isinstance(value, Array):
-            section[key] = value  # one of several sections of this name was chosen
+        inner = _chosen(value, left)
+        if inner is None:
+            inner = section[key] = Object(where=where)
+            section.marks[key] = inner.origin
         section = inner
     return section
 
 
-def _chosen(value: Value, following: str | None) -> Object:
-    if isinstance(value, Object):
-        return value
-    sections = (
-        [item for item in value if isinstance(item, Object)] if isinstance(value, Array) else []
-    )
-    for section in sections:
-        if following is None or following in section:
+def _chosen(value: Value, left: list[str]) -> Object | None:
+    """The section to write into: of several the last one, because its keys win, unless what
+    follows stands in another. The name of one that carries it inside is taken off ``left``."""
+    items = value if isinstance(value, Array) else [value]
+    sections = [item for item in items if isinstance(item, Object)]
+    following = left[0] if left else None
+    for section in reversed(sections):
+        if following is not None and section.get("name", section.get("type")) == following:
+            del left[0]
             return section
-    if sections:
-        return sections[-1]
-    return Object()
+    having = [section for section in sections if following in section]
+    found = having or sections
+    return found[-1] if found else None

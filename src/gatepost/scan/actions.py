@@ -55,6 +55,16 @@ class Action(msgspec.Struct, frozen=True):
         """How severe it is, 0 for ``no action``; custom actions rank with ``add header``."""
         return SEVERITY.get(self.name, 2)
 
+    def is_above(self, other: Action) -> bool:
+        """True when this, as the least there must be, goes before what the score chose.
+
+        A custom action that no score reaches was asked for on purpose: only ``reject`` and
+        ``discard`` are above it.
+        """
+        if self.threshold is None and self.name not in SEVERITY:
+            return other.name not in ("reject", "discard")
+        return self.severity > other.severity
+
 
 NO_ACTION = Action("no action", None, ham=True)
 
@@ -68,14 +78,15 @@ class ActionTable:
             (
                 action
                 for action in self.actions.values()
-                if action.threshold is not None and not action.disabled and not action.ham
+                if _is_number(action.threshold) and not action.disabled and not action.ham
             ),
             key=lambda action: action.threshold or 0.0,
         )
         self.thresholds: dict[str, float] = {
             action.name: action.threshold or 0.0 for action in reversed(self._by_threshold)
         }
-        self.required_score: float = max(self.thresholds.values(), default=math.nan)
+        self.top = max(self.thresholds, key=self.thresholds.__getitem__, default="")
+        self.required_score: float = self.thresholds.get(self.top, math.nan)
         self._overlays: dict[tuple[tuple[str, float | None], ...], ActionTable] = {}
 
     def choose(self, score: float) -> Action:
@@ -93,12 +104,17 @@ class ActionTable:
     def overlaid(self, changes: Mapping[str, float | None]) -> ActionTable:
         """This table with ``changes``: a number, ``None`` to disable, NaN for no threshold.
 
-        Rspamd keeps a reject threshold that settings null in ``required_score`` and
-        ``thresholds``, because clients read it; so do we.
+        As in Rspamd, ``required_score`` stays that of the action that was highest before, and
+        a reject threshold that settings null stays in it and in ``thresholds``: clients read it.
         """
         if not changes:
             return self
-        key = tuple(sorted((action_name(name), value) for name, value in changes.items()))
+        # One name may come in two spellings; one NaN is equal to itself only.
+        named = {action_name(name): value for name, value in changes.items()}
+        key = tuple(
+            (name, math.nan if value is not None and math.isnan(value) else value)
+            for name, value in sorted(named.items(), key=lambda change: change[0])
+        )
         found = self._overlays.get(key)
         if found is None:
             if len(self._overlays) >= 256:  # settings from request headers are anybody's
@@ -119,11 +135,19 @@ class ActionTable:
                     old, threshold=value, disabled=False, ham=False
                 )
         table = ActionTable(actions.values())
-        table._show_nulled_reject(self, changes)
+        table._show_what_clients_read(self, changes)
         return table
 
-    def _show_nulled_reject(self, base: ActionTable, changes: Mapping[str, float | None]) -> None:
+    def _show_what_clients_read(
+        self, base: ActionTable, changes: Mapping[str, float | None]
+    ) -> None:
         limit = base.thresholds.get("reject")
         if limit is not None and changes.get("reject", 0.0) is None:
             self.thresholds = {"reject": limit, **self.thresholds}
-            self.required_score = max(limit, self.required_score or limit)
+        if base.top in self.thresholds:
+            self.top = base.top
+            self.required_score = self.thresholds[base.top]
+
+
+def _is_number(threshold: float | None) -> bool:
+    return threshold is not None and not math.isnan(threshold)

@@ -114,6 +114,9 @@ class Adapt(msgspec.Struct, frozen=True):
 
     ``note`` says what changes. When both conditions hold, what happens is the more
     restricted of the two, unless the module is one that only outbound mail switches on.
+    Where ``override`` names ``check_local`` or ``check_authed``, that option makes an
+    adapted (or skipped) check run in full for its condition, as with `Skip`; other names
+    are options that the check itself reads.
     """
 
     note: str
@@ -126,16 +129,21 @@ class Adapt(msgspec.Struct, frozen=True):
         """One of the three declared effects; for both conditions the stronger one."""
         if not direction.outbound:
             return Ruling(self.inbound, "inbound" if self.inbound == "skip" else "")
-        effects: list[tuple[Effect, Literal["local", "authenticated"]]] = []
-        if direction.authenticated:
-            effects.append((self.authenticated, "authenticated"))
-        if direction.local:
-            effects.append((self.local, "local"))
-        for wanted in ("adapt", "skip") if self.inbound == "skip" else ("skip", "adapt"):
-            for effect, because in effects:
+        effects: list[tuple[Effect, Literal["local", "authenticated"], str]] = []
+        if direction.authenticated and not switches.get("check_authed"):
+            effects.append((self.authenticated, "authenticated", "check_authed"))
+        if direction.local and not switches.get("check_local"):
+            effects.append((self.local, "local", "check_local"))
+        for wanted in ("adapt", "run", "skip") if self.inbound == "skip" else ("skip", "adapt"):
+            for effect, because, option in effects:
+                if effect == "skip" == wanted:
+                    return Ruling("skip", because, option if option in self.override else None)
                 if effect == wanted:
-                    return Ruling(effect, because if effect == "skip" else "")
+                    return Ruling(effect)
         return RUN
 
 
 DirectionPolicy = RunAlways | Skip | Adapt
+
+SWITCHES = ("check_local", "check_authed")
+"""The override options that ``options`` has as well, for modules that leave them unset."""

@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-import types
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator, Sequence
-from contextlib import aclosing
+from collections.abc import Callable
 from typing import Any
 
 from gatepost.scan.composites import Composites
+from gatepost.scan.first_step import first_step
+from gatepost.scan.module import Check
 from gatepost.scan.outcomes import Ending, Outcome, Trace
 from gatepost.scan.plan import Level, Plan, Step
 from gatepost.scan.result import LOW
@@ -51,9 +52,9 @@ class Waiting:
 class Engine:
     """Runs plans. One for each configuration; it keeps nothing of a message.
 
-    ``task_timeout`` is the time for all filters of a message, in seconds; postfilters may
-    take as long again. ``eager`` steps waiting checks in line first; switch it off where
-    a check's first step may use ``asyncio.timeout`` (a client library that does).
+    ``task_timeout`` is the time for prefilters and filters of a message, in seconds; what
+    follows them may take as long again, and so may the idempotent stage. ``failures`` and
+    ``timeouts`` count by check.
     """
 
     def __init__(
@@ -64,16 +65,15 @@ class Engine:
         soft_reject_on_timeout: bool = False,
         check_all_filters: bool = False,
         grow_factor: float = 1.0,
-        eager: bool = True,
     ) -> None:
         self.composites = composites
         self.task_timeout = task_timeout
         self.soft_reject_on_timeout = soft_reject_on_timeout
         self.check_all_filters = check_all_filters
         self.grow_factor = grow_factor
-        self.eager = eager
         self.failures: Counter[str] = Counter()
         self.timeouts: Counter[str] = Counter()
+        self.strays: set[asyncio.Task[Any]] = set()  # they ignore their cancellation
 
     async def run(self, plan: Plan, task: Task, trace: Trace | None = None) -> None:
         """Runs every stage of ``plan``. Never raises for what a check does."""
@@ -81,9 +81,30 @@ class Engine:
 
 
 class Run:
-    """One plan running over one task."""
+    """One plan running over one task.
 
-    __slots__ = ("deadline", "engine", "insert", "loop", "plan", "task", "trace", "waiting")
+    ``limit`` is the score above which filters are not worth running, ``filtering`` is true
+    until the filters ended. ``waiting`` checks become ``late`` ones when their time is up:
+    those are cancelled, and looked after at the end. ``ended`` are tasks that are done and
+    have not been looked at.
+    """
+
+    __slots__ = (
+        "deadline",
+        "ended",
+        "engine",
+        "filtering",
+        "given_up",
+        "insert",
+        "late",
+        "limit",
+        "loop",
+        "plan",
+        "task",
+        "trace",
+        "waiting",
+        "wake",
+    )
 
     def __init__(self, engine: Engine, plan: Plan, task: Task, trace: Trace | None) -> None:
         self.engine = engine
@@ -92,32 +113,54 @@ class Run:
         self.trace = trace
         self.loop = asyncio.get_running_loop()
         self.deadline = self.loop.time() + engine.task_timeout
-        self.waiting: dict[asyncio.Task[None], Waiting] = {}
+        self.limit = math.inf
+        self.filtering = True
+        self.waiting: dict[asyncio.Task[Any], Waiting] = {}
+        self.late: set[asyncio.Task[Any]] = set()
+        self.ended: list[asyncio.Task[Any]] = []
+        self.wake: asyncio.Future[None] | None = None
+        self.given_up = False
         self.insert: Insert = task.result.insert if plan.permits is None else self._insert_allowed
 
     async def all_stages(self) -> None:
         """Prefilters to idempotent, as DESIGN §3 orders them."""
-        plan, result = self.plan, self.task.result
         if self.trace is not None:
             self._trace_left_out(self.trace)
         try:
-            for level in plan.prefilters:
-                await self._run_level(level)
-            await self._run_level(plan.filters)
+            await self._filter()
+            await self._conclude()
+        finally:
+            if self.waiting or self.late:
+                await self._end_all()
+
+    async def _filter(self) -> None:
+        plan, engine = self.plan, self.engine
+        for level in plan.prefilters:
+            await self._run_level(level)
+        if not engine.check_all_filters and "pass_all" not in self.task.flags:
+            self.limit = self.task.result.actions.required_score
+        await self._run_level(plan.filters)
+        self.limit = math.inf
+        self.filtering = False
+
+    async def _conclude(self) -> None:
+        plan, engine, result = self.plan, self.engine, self.task.result
+        self.deadline = self.loop.time() + engine.task_timeout
+        if plan.classifiers:
             await self._run_level(plan.classifiers)
-            self.engine.composites.apply(result, plan.permits)
-            self.deadline = self.loop.time() + self.engine.task_timeout
-            for level in plan.postfilters:
-                await self._run_level(level)
-            result.grow(self.engine.grow_factor)
+        if not result.skipped:
+            engine.composites.apply(result, plan.permits)
+        for level in plan.postfilters:
+            await self._run_level(level)
+        if not result.skipped:
+            result.grow(engine.grow_factor)
             if plan.postfilters:
-                self.engine.composites.apply_late(result, plan.permits)
-            result.closed = True
+                engine.composites.apply_late(result, plan.permits)
+        result.closed = True
+        if plan.idempotent:
+            self.deadline = self.loop.time() + engine.task_timeout
             for level in plan.idempotent:
                 await self._run_level(level)
-        finally:
-            if self.waiting:
-                await self._cancel(list(self.waiting))
 
     async def _run_level(self, level: Level) -> None:
         """Runs steps in order; one whose needs still wait is put off until they end."""
@@ -138,109 +181,134 @@ class Run:
                 elif self._start(step):
                     unfinished.discard(step.callback)
             deferred = still
-        for step in deferred:
-            self._start(step)
 
     def _start(self, step: Step) -> bool:
         """Runs a step as far as it goes without waiting; False when it now waits."""
         reason = self._why_stop(step)
         if reason:
-            self._note(step, "skipped", reason)
+            if self.trace is not None:
+                self._note(step, "skipped", reason)
             return True
-        if not step.waits:
-            self._run_plain(step)
-            return True
-        began = time.perf_counter()
-        coroutine = self._body(step)
-        if step.eager and self.engine.eager:
-            try:
-                waited = coroutine.send(None)
-            except StopIteration:
-                self._note(step, "ran", began=began)
-                return True
-            except Exception as error:
-                self._failed(step, error, began)
-                return True
-            coroutine = _resume(coroutine, waited)
-        self._wait_for(step, coroutine, began)
-        return False
-
-    def _run_plain(self, step: Step) -> None:
         began = time.perf_counter() if self.trace is not None else 0.0
         try:
-            hits = step.function(self.task)
+            if step.waits:
+                work = self._collect(step) if step.yields else step.function(self.task)
+                try:
+                    self._wait_for(step, first_step(work, self.loop, step.callback), began)
+                    return False
+                except StopIteration as end:
+                    hits = end.value
+            else:
+                hits = step.function(self.task)
             if hits is not None:
                 for hit in hits:
                     self.insert(hit)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # Nobody cancels us in here: we do not wait. A check that raises it has failed.
             self._failed(step, error, began)
-            return
+            return True
         if self.trace is not None:
             self._note(step, "ran", began=began)
+        return True
 
-    async def _body(self, step: Step) -> None:
-        if step.check.yields:
-            async with aclosing(step.function(self.task)) as hits:
-                async for hit in hits:
-                    self.insert(hit)
-            return
-        hits = await step.function(self.task)
-        if hits is not None:
-            for hit in hits:
+    async def _collect(self, step: Step) -> None:
+        hits = step.function(self.task)
+        try:
+            async for hit in hits:
+                if self.given_up:
+                    raise asyncio.CancelledError("it had its time")
                 self.insert(hit)
+        except BaseException:
+            await hits.aclose()
+            raise
 
-    def _wait_for(self, step: Step, coroutine: Coroutine[Any, Any, None], began: float) -> None:
+    def _wait_for(self, step: Step, work: asyncio.Task[Any], began: float) -> None:
         deadline = self.deadline
         if step.timeout:
             deadline = min(deadline, self.loop.time() + step.timeout)
-        self.waiting[self.loop.create_task(coroutine)] = Waiting(step, began, deadline)
+        self.waiting[work] = Waiting(step, began, deadline)
+        work.add_done_callback(self._ended)
+
+    def _ended(self, work: asyncio.Task[Any]) -> None:
+        self.ended.append(work)
+        self._wake_up()
+
+    def _wake_up(self) -> None:
+        if self.wake is not None and not self.wake.done():
+            self.wake.set_result(None)
 
     async def _wait(self) -> set[str]:
         """Waits until some check ends or is out of time; returns those that are finished."""
-        nearest = min(waiting.deadline for waiting in self.waiting.values())
-        done, _ = await asyncio.wait(
-            self.waiting,
-            timeout=max(0.0, nearest - self.loop.time()),
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        finished = {self._reap(task) for task in done}
+        if not self.ended:
+            nearest = min(waiting.deadline for waiting in self.waiting.values())
+            self.wake = self.loop.create_future()
+            timer = self.loop.call_at(nearest, self._wake_up)
+            try:
+                await self.wake
+            finally:
+                timer.cancel()
+                self.wake = None
+        ended, self.ended = self.ended, []
+        finished = {self.waiting[work].step.callback for work in ended if work in self.waiting}
+        for work in ended:
+            self._reap(work)
         now = self.loop.time()
-        late = [task for task, waiting in self.waiting.items() if waiting.deadline <= now]
-        if late:
-            finished |= {self.waiting[task].step.callback for task in late}
-            for task in late:
-                self._timed_out(self.waiting[task])
-            await self._cancel(late)
+        for work in [work for work, waiting in self.waiting.items() if waiting.deadline <= now]:
+            waiting = self.waiting.pop(work)
+            finished.add(waiting.step.callback)
+            self._timed_out(waiting)
+            self.late.add(work)
+            work.cancel()
         return finished
 
-    def _reap(self, done: asyncio.Task[None]) -> str:
-        waiting = self.waiting.pop(done)
-        if done.cancelled():
-            self._failed(waiting.step, asyncio.CancelledError("cancelled itself"), waiting.began)
-        elif (error := done.exception()) is not None:
+    def _reap(self, work: asyncio.Task[Any]) -> None:
+        waiting = self.waiting.pop(work, None)
+        error = asyncio.CancelledError("cancelled itself") if work.cancelled() else work.exception()
+        if waiting is None:  # late: what it says now is not heard any more
+            self.late.discard(work)
+            return
+        if error is None:
+            try:
+                for hit in work.result() or ():
+                    self.insert(hit)
+            except Exception as failure:
+                error = failure
+        if error is not None:
             self._failed(waiting.step, error, waiting.began)
-        else:
+        elif self.trace is not None:
             self._note(waiting.step, "ran", began=waiting.began)
-        return waiting.step.callback
 
-    async def _cancel(self, late: Sequence[asyncio.Task[None]]) -> None:
-        for task in late:
-            self.waiting.pop(task, None)
-            task.cancel()
-        done, deaf = await asyncio.wait(late, timeout=CANCEL_GRACE)
-        for task in done:
-            if not task.cancelled():
-                task.exception()  # looked at, so that asyncio does not complain
-        for task in deaf:
-            log.error("a check ignores its cancellation: %r", task)
+    async def _end_all(self) -> None:
+        """Cancels what still runs and gives it, and what is late, a moment to clean up."""
+        works = {*self.waiting, *self.late}
+        for work in self.waiting:
+            work.cancel()
+        done, deaf = await asyncio.wait(works, timeout=CANCEL_GRACE)
+        self.given_up = True
+        for work in done:
+            _forget(work)
+        for work in deaf:
+            log.error("check %s ignores its cancellation", work.get_name())
+            self.engine.strays.add(work)
+            work.add_done_callback(self.engine.strays.discard)
+            work.add_done_callback(_forget)
 
     def _timed_out(self, waiting: Waiting) -> None:
-        step, task = waiting.step, self.task
+        step = waiting.step
         self.engine.timeouts[step.callback] += 1
-        task.log(logging.WARNING, "check %s ran out of time", step.callback)
-        self._note(step, "timeout", "deadline", began=waiting.began)
-        if self.engine.soft_reject_on_timeout and waiting.deadline >= self.deadline:
-            task.set_pre_result(
+        self.task.log(logging.WARNING, "check %s ran out of time", step.callback)
+        if self.trace is not None:
+            self._note(step, "timeout", "deadline", began=waiting.began)
+        if waiting.deadline >= self.deadline:
+            self._out_of_time()
+
+    def _out_of_time(self) -> None:
+        """The message's time for filters is up: a temporary failure, where that is wished for."""
+        if not (self.filtering and self.engine.soft_reject_on_timeout):
+            return
+        self.filtering = False  # once is enough
+        if self.task.result.verdict().action.name != "reject":
+            self.task.set_pre_result(
                 "soft reject",
                 "timeout processing message",
                 module="task timeout",
@@ -253,21 +321,20 @@ class Run:
         if result.closed:
             return ""
         if result.skipped:
-            return "pre-result" if result.pre_results else "settings"
+            return self._why_skipped()
+        if self.loop.time() >= self.deadline:
+            self._out_of_time()
+            return "deadline"
         if step.survives == 2:
             return ""
-        if result.pre_results and step.survives == 0 and result.decided is not None:
+        if result.pre_results and not step.survives and result.stops(filters=step.filters):
             return "pre-result"
-        if (
-            result.over_limit
-            and not self.engine.check_all_filters
-            and step.check.stage == 2
-            and "pass_all" not in self.task.flags
-        ):
-            return "score limit"
-        if self.loop.time() >= self.deadline:
-            return "deadline"
-        return ""
+        return "score limit" if result.score > self.limit else ""
+
+    def _why_skipped(self) -> str:
+        if self.task.result.pre_results:
+            return "pre-result"
+        return "skip flag" if "skip" in self.task.envelope.flags else "settings"
 
     def _insert_allowed(self, hit: Hit) -> None:
         permits = self.plan.permits
@@ -280,7 +347,8 @@ class Run:
             logging.ERROR, "check %s failed: %s: %s", step.callback, type(error).__name__, error
         )
         log.debug("traceback of %s", step.callback, exc_info=error)
-        self._note(step, "failed", f"{type(error).__name__}: {error}", began=began)
+        if self.trace is not None:
+            self._note(step, "failed", f"{type(error).__name__}: {error}", began=began)
 
     def _note(
         self, step: Step, outcome: Ending, reason: str = "", *, began: float | None = None
@@ -290,31 +358,19 @@ class Run:
         ms = 0.0 if began is None else (time.perf_counter() - began) * 1000
         owned = {symbol.name for symbol in step.check.symbols}
         found = tuple(name for name in self.task.result.found if name in owned)
-        module = step.check.module.name if step.check.module else step.check.group
-        self.trace.add(Outcome(step.callback, module, outcome, reason, None, ms, found))
+        self.trace.add(Outcome(step.callback, _owner(step.check), outcome, reason, None, ms, found))
 
     def _trace_left_out(self, trace: Trace) -> None:
         for left in self.plan.left_out:
-            module = left.check.module.name if left.check.module else left.check.group
-            trace.add(Outcome(left.check.callback, module, "skipped", left.reason, left.option))
+            callback, owner = left.check.callback, _owner(left.check)
+            trace.add(Outcome(callback, owner, "skipped", left.reason, left.option))
 
 
-@types.coroutine
-def _resume(coroutine: Coroutine[Any, Any, None], waited: Any) -> Generator[Any, Any, None]:
-    """Goes on with a coroutine that was stepped once and now waits for ``waited``."""
-    while True:
-        try:
-            sent = yield waited
-        except GeneratorExit:
-            coroutine.close()
-            raise
-        except BaseException as error:
-            try:
-                waited = coroutine.throw(error)
-            except StopIteration:
-                return
-        else:
-            try:
-                waited = coroutine.send(sent)
-            except StopIteration:
-                return
+def _owner(check: Check) -> str:
+    return check.module.name if check.module is not None else check.group
+
+
+def _forget(work: asyncio.Task[Any]) -> None:
+    """Looks at how a task ended, so that asyncio does not complain that nobody did."""
+    if not work.cancelled():
+        work.exception()

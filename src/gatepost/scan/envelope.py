@@ -5,11 +5,13 @@ Every front end hands over request headers in Rspamd's words (``IP``, ``From``, 
 ``User`` ...); ``parse_envelope`` makes an ``Envelope`` of them. It never raises: a bad
 value is noted in ``broken`` and treated as absent.
 
-Source: core reference §6.1; an empty user is none, DESIGN §3.
+Source: core reference §6.1; an empty user is none, DESIGN §3. SPAMC's ``User`` is whose
+preferences to use, not who sent the mail: nobody is authenticated there.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -20,6 +22,8 @@ from gatepost.mail import Address
 IPAddress = IPv4Address | IPv6Address
 MAX_RECIPIENTS = 1024
 MAX_ADDRESS = 1024  # RFC 5321 4.5.3.1 allows 254; IDN and routes are longer
+QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+PATH = re.compile(rf'(?:{QUOTED}|<(?:[^<>"]++|{QUOTED})*+>?|[^,"<]++)++', re.DOTALL)
 
 
 class Envelope(msgspec.Struct, kw_only=True):
@@ -81,7 +85,7 @@ def parse_envelope(
     envelope.recipients = _recipients(found.get("rcpt", ()), max_recipients, broken)
     deliver_to = envelope_address(first("deliver-to") or "")
     envelope.deliver_to = deliver_to.addr.lower() if deliver_to and deliver_to.addr else None
-    envelope.user = first("user") or None
+    envelope.user = (first("user") or None) if protocol != "spamc" else None
     envelope.queue_id = first("queue-id") or "undef"
     envelope.flags = _flags(found)
     envelope.broken = tuple(broken)
@@ -146,7 +150,8 @@ def _recipients(values: Iterable[str], limit: int, broken: list[str]) -> tuple[A
                 return tuple(found)
             address = envelope_address(path)
             if address is None:
-                broken.append("Rcpt")
+                if "Rcpt" not in broken:
+                    broken.append("Rcpt")
             elif address.addr:
                 found.append(address)
     return tuple(found)
@@ -154,17 +159,7 @@ def _recipients(values: Iterable[str], limit: int, broken: list[str]) -> tuple[A
 
 def _split_paths(value: str) -> list[str]:
     """Splits a comma-separated list of paths; commas inside quotes or ``<>`` do not count."""
-    pieces: list[str] = []
-    quoted, depth, start = False, 0, 0
-    for at, char in enumerate(value):
-        if char == '"' and value[at - 1 : at] != "\\":
-            quoted = not quoted
-        elif not quoted and char in "<>":
-            depth += 1 if char == "<" else -1
-        elif char == "," and not quoted and depth <= 0:
-            pieces.append(value[start:at])
-            start = at + 1
-    return [piece for piece in (*pieces, value[start:]) if piece.strip()]
+    return [piece for piece in PATH.findall(value) if piece.strip()]
 
 
 def _flags(found: dict[str, list[str]]) -> frozenset[str]:

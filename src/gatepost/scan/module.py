@@ -24,7 +24,15 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from gatepost.config import Bytes, Fraction, Raw, Score, Seconds
-from gatepost.scan.direction import Adapt, Direction, DirectionPolicy, Ruling, RunAlways, Skip
+from gatepost.scan.direction import (
+    SWITCHES,
+    Adapt,
+    Direction,
+    DirectionPolicy,
+    Ruling,
+    RunAlways,
+    Skip,
+)
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Hit, Symbol
@@ -79,10 +87,12 @@ class Check:
     """One check, bound to its module.
 
     ``callback`` is Rspamd's name for it: what settings, ``explain`` and metrics call it.
-    ``after`` names checks that must have finished, ``requires`` ones that must run at all.
-    ``fine`` checks run even after a
-    pre-result or a score over the limit, ``ignore_passthrough`` ones after a pre-result.
-    ``explicit_disable`` checks survive settings that enable others by name.
+    ``after`` names checks that must have finished; ``requires`` ones that, in addition, must
+    not be disabled. ``empty`` checks run for a message without a body.
+    ``fine`` checks run even after a pre-result or a score over the limit,
+    ``ignore_passthrough`` ones after a pre-result.
+    ``explicit_disable`` checks survive settings that enable others by name;
+    ``explicit_enable`` ones run only where settings name them.
     ``any_direction`` checks do not follow the module's direction policy.
     ``timeout`` (seconds) is the check's own deadline, 0 for the task's.
     """
@@ -103,12 +113,13 @@ class Check:
     explicit_enable: bool = False
     empty: bool = False
     any_direction: bool = False
-    eager: bool = True
     waits: bool = field(init=False)
     yields: bool = field(init=False)
 
     def __post_init__(self) -> None:
         function = self.function
+        if not inspect.isroutine(function):  # an object that is called, a partial
+            function = getattr(function, "func", type(function).__call__)
         generator = inspect.isasyncgenfunction(function)
         object.__setattr__(self, "yields", generator)
         object.__setattr__(self, "waits", generator or inspect.iscoroutinefunction(function))
@@ -119,11 +130,13 @@ def runs(
     *,
     callback: str,
     after: tuple[str, ...] = (),
+    requires: tuple[str, ...] = (),
     priority: int = 0,
     timeout: float = 0.0,
     fine: bool = False,
     ignore_passthrough: bool = False,
     explicit_disable: bool = False,
+    explicit_enable: bool = False,
     empty: bool = False,
     any_direction: bool = False,
 ) -> Callable[[F], F]:
@@ -132,11 +145,13 @@ def runs(
         "stage": stage,
         "callback": callback,
         "after": after,
+        "requires": requires,
         "priority": priority,
         "timeout": timeout,
         "fine": fine,
         "ignore_passthrough": ignore_passthrough,
         "explicit_disable": explicit_disable,
+        "explicit_enable": explicit_enable,
         "empty": empty,
         "any_direction": any_direction,
     }
@@ -163,8 +178,10 @@ class Module:
         for attribute in ("name", "group", "outbound"):
             if not hasattr(cls, attribute):
                 raise DeclarationError(f"{cls.__name__} does not declare `{attribute}`")
-        if isinstance(cls.outbound, Skip):
-            cls.Options = _with_switches(cls.Options, cls.outbound.override)
+        unknown = set(cls.outbound.override) - set(SWITCHES)
+        if isinstance(cls.outbound, Skip) and unknown:
+            raise DeclarationError(f"{cls.__name__}: Skip knows no override {sorted(unknown)}")
+        cls.Options = _with_switches(cls.Options, _switches_of(cls.outbound))
 
     def __init__(self, options: ModuleOptions, setup: Setup) -> None:
         """``options`` are bound and checked; ``setup`` opens maps and compiles selectors."""
@@ -211,10 +228,8 @@ class Module:
 
     def switches(self) -> Mapping[str, bool]:
         """The value in force of each override option: the module's own, else ``options.*``."""
-        if not isinstance(self.outbound, Skip):
-            return {}
         values: dict[str, bool] = {}
-        for option in self.outbound.override:
+        for option in _switches_of(self.outbound):
             own = getattr(self.options, option)
             values[option] = bool(getattr(self.setup.core, option)) if own is None else own
         return values
@@ -235,6 +250,10 @@ class Module:
                 if declared is not None:
                     found[attribute] = declared
         return list(found.items())
+
+
+def _switches_of(policy: DirectionPolicy) -> tuple[str, ...]:
+    return tuple(name for name in policy.override if name in SWITCHES)
 
 
 def _with_switches(options: type[ModuleOptions], names: tuple[str, ...]) -> type[ModuleOptions]:

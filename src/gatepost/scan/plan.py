@@ -11,7 +11,7 @@ Source: core reference §3.1 (order), §5.4 and §5.6 (what settings switch).
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
@@ -27,26 +27,42 @@ MAX_PLANS = 512  # settings from request headers are anybody's; a plan is a few 
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """Why a check is not in a plan; ``option`` is the one that would let it run."""
+    """Why a check is not in a plan; ``option`` is the one that would let it run.
+
+    ``cascades``: checks that require this one do not run either. A check that settings only
+    did not enable does not take others with it (§5.4, end).
+    """
 
     check: Check
     reason: str
     option: str | None = None
+    cascades: bool = True
 
 
 class Step:
     """A check as the engine runs it: everything looked up beforehand."""
 
-    __slots__ = ("callback", "check", "eager", "function", "needs", "survives", "timeout", "waits")
+    __slots__ = (
+        "callback",
+        "check",
+        "filters",
+        "function",
+        "needs",
+        "survives",
+        "timeout",
+        "waits",
+        "yields",
+    )
 
     def __init__(self, check: Check, needs: frozenset[str]) -> None:
         self.check = check
         self.callback = check.callback
         self.function = check.function
         self.waits = check.waits
+        self.yields = check.yields
+        self.filters = check.stage is Stage.FILTER
         self.needs = needs
         self.timeout = check.timeout
-        self.eager = check.eager
         # 0: stopped by any decision; 1: survives a pre-result; 2: survives the limit as well
         self.survives = 2 if check.fine else 1 if check.ignore_passthrough else 0
 
@@ -114,7 +130,7 @@ class Planner:
         self.checks = tuple(checks)
         self.registry = registry
         self._plans: OrderedDict[tuple[Switches, Direction, bool], Plan] = OrderedDict()
-        _refuse_unknown_dependencies(self.checks)
+        _refuse_contradictions(self.checks)
 
     def plan(self, switches: Switches, direction: Direction, *, empty: bool = False) -> Plan:
         """The plan for these switches and this direction, compiled on first use."""
@@ -147,8 +163,10 @@ class Planner:
     ) -> LeftOut | None:
         if not self._is_configured(check):
             return LeftOut(check, "disabled")
-        if self._is_switched_off(check, switches):
+        if self._is_disabled(check, switches):
             return LeftOut(check, "settings")
+        if not self._is_enabled(check, switches):
+            return LeftOut(check, "settings", cascades=False)
         if empty and not check.empty and check.stage is not Stage.IDEMPOTENT:
             return LeftOut(check, "no data")
         if check.module is not None and not check.any_direction:
@@ -165,21 +183,19 @@ class Planner:
         known = self.registry.symbols.get(check.callback)
         return known is None or known.enabled
 
-    def _is_switched_off(self, check: Check, switches: Switches) -> bool:
-        names = {check.callback, *(symbol.name for symbol in check.symbols)}
-        if switches.restricts and not check.explicit_disable:
-            wanted = switches.symbols_enabled or frozenset()
-            groups = switches.groups_enabled or frozenset()
-            if not names & wanted and not self._groups_of(check, names) & groups:
-                return True
-        elif check.explicit_enable:
-            wanted = switches.symbols_enabled or frozenset()
-            if not names & wanted and check.group not in (switches.groups_enabled or ()):
-                return True
+    def _is_enabled(self, check: Check, switches: Switches) -> bool:
+        if not (check.explicit_enable or (switches.restricts and not check.explicit_disable)):
+            return True
+        names = _names_of(check)
+        wanted = switches.symbols_enabled or frozenset()
+        groups = switches.groups_enabled or frozenset()
+        return bool(names & wanted or self._groups_of(check, names) & groups)
+
+    def _is_disabled(self, check: Check, switches: Switches) -> bool:
         if check.callback in switches.symbols_disabled or check.group in switches.groups_disabled:
             return True
         # A rule without an id switches the whole check off; an id only blocks the symbol.
-        return not switches.by_id and bool(names & switches.symbols_disabled)
+        return not switches.by_id and bool(_names_of(check) & switches.symbols_disabled)
 
     def _groups_of(self, check: Check, names: Iterable[str]) -> set[str]:
         groups = {check.group}
@@ -197,7 +213,14 @@ class Planner:
         return members
 
     def _blocked(self, switches: Switches) -> frozenset[str]:
-        off = {name for name, symbol in self.registry.symbols.items() if not symbol.enabled}
+        unlocked = (switches.symbols_enabled or frozenset()) | self._members(
+            switches.groups_enabled or ()
+        )
+        off = {
+            name
+            for name, symbol in self.registry.symbols.items()
+            if not symbol.enabled or (symbol.explicit_enable and name not in unlocked)
+        }
         return frozenset(off | switches.symbols_disabled | self._members(switches.groups_disabled))
 
     def _allowed(self, switches: Switches) -> frozenset[str] | None:
@@ -212,19 +235,22 @@ class Planner:
         return frozenset(allowed)
 
 
-def _refuse_unknown_dependencies(checks: Sequence[Check]) -> None:
-    names = {check.callback for check in checks}
-    if len(names) != len(checks):
-        twice = sorted(
-            {c.callback for c in checks if [d.callback for d in checks].count(c.callback) > 1}
-        )
+def _names_of(check: Check) -> set[str]:
+    return {check.callback, *(symbol.name for symbol in check.symbols)}
+
+
+def _refuse_contradictions(checks: Sequence[Check]) -> None:
+    """Two checks of one name, or a circle in any stage; parts of what is sound are sound."""
+    count = Counter(check.callback for check in checks)
+    twice = sorted(name for name, times in count.items() if times > 1)
+    if twice:
         raise DeclarationError(f"checks declared twice: {', '.join(twice)}")
-    _in_dependency_order([check for check in checks if check.stage is Stage.FILTER])
+    Plan(checks, (), blocked=frozenset(), allowed=None)
 
 
 def _without_dependents(running: list[Check], left_out: list[LeftOut]) -> list[Check]:
     """Takes out checks that require one that does not run, until nothing changes."""
-    missing = {why.check.callback for why in left_out}
+    missing = {why.check.callback for why in left_out if why.cascades}
     while True:
         dropped = [check for check in running if missing & set(check.requires)]
         if not dropped:

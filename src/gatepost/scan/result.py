@@ -10,17 +10,18 @@ Source: core reference §3.2 (pre-results), §3.3 (scores, shots, group caps), �
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
 
-from gatepost.scan.actions import Action, ActionTable, action_name
+from gatepost.scan.actions import Action, ActionTable
 from gatepost.scan.symbol import Hit, Registered, SymbolRegistry
 
 LOW, NORMAL, HIGH, CRITICAL = 0, 1, 2, 3
-UNPRINTABLE = {code: "\ufffd" for code in (*range(32), 127) if code not in (9,)}
-MAX_OPTIONS = 1000  # the byte limit alone would still let empty options pile up
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+MAX_OPTIONS = 1000  # each new one is compared with all
 
 Removed = Literal["", "weight", "symbol", "both"]
 
@@ -60,7 +61,8 @@ class FoundSymbol:
 class PreResult(msgspec.Struct, frozen=True):
     """A decision taken by a module: an action whatever the score, or at ``least`` that one.
 
-    ``score`` NaN leaves the score alone. ``process_all`` lets what already started finish.
+    ``score`` NaN leaves the score alone. ``process_all`` fixes the action and lets the other
+    stages go on; only filters that have not begun are left out.
     """
 
     action: str
@@ -138,12 +140,15 @@ class Result:
         base = found.registered.score
         if self._scores is not None:
             base = self._scores.get(hit.name, base)
-        if forced and hit.name not in self.registry.symbols and not base:
+        if forced and not self.registry.is_known(hit.name) and not self._is_rescored(hit.name):
             base = 1.0
-        weight = hit.weight if math.isfinite(hit.weight) else 0.0
+        weight = hit.weight if math.isfinite(base * hit.weight) else 0.0
         self._add(found, base * weight, weight)
         for option in hit.options:
             self._add_option(found, option)
+
+    def _is_rescored(self, name: str) -> bool:
+        return self._scores is not None and name in self._scores
 
     def set_pre_result(self, pre_result: PreResult) -> None:
         """Forces an action. The highest priority wins; equal ones in the order of setting."""
@@ -164,10 +169,9 @@ class Result:
         """The pre-result that decides the action, if any (``least`` ones only set a floor)."""
         return next((p for p in self.pre_results if not p.least), None)
 
-    @property
-    def over_limit(self) -> bool:
-        """True when the score is above the highest threshold: more checks cannot change much."""
-        return self.score > self.actions.required_score
+    def stops(self, *, filters: bool) -> bool:
+        """True when a pre-result leaves out further checks: of the filters, or of other stages."""
+        return any(not p.least and (filters or not p.process_all) for p in self.pre_results)
 
     def verdict(self) -> Verdict:
         """The action and score, from pre-results and thresholds."""
@@ -179,16 +183,13 @@ class Result:
         for pre in self.pre_results:
             action = self.actions.get(pre.action)
             if not pre.least:
-                if not math.isnan(pre.score):
-                    lowest = action.name == "no action"
-                    score = min(score, pre.score) if lowest else pre.score
-                return Verdict(action, score, required, pre)
-            if action.threshold is None:
-                if chosen.name not in ("reject", "discard"):
-                    chosen, forced_by = action, pre
-            elif action.severity > chosen.severity:
+                forced = self.score if math.isnan(pre.score) else pre.score
+                if action.name == "no action":
+                    forced = min(self.score, forced)
+                return Verdict(action, forced, required, pre)
+            if action.is_above(chosen):
                 chosen, forced_by = action, pre
-                score = max(score, action.threshold)
+                score = score if action.threshold is None else max(score, action.threshold)
         return Verdict(chosen, score, required, forced_by)
 
     def remove(self, name: str, what: Removed) -> None:
@@ -209,6 +210,8 @@ class Result:
         total = factor if positive else 1.0
         for found in positive:
             total *= 1.0 + (factor - 1.0) * found.score / limit
+        if not math.isfinite(total * self.score):
+            return
         for found in positive:
             self.score += found.score * (total - 1.0)
             found.score *= total
@@ -252,18 +255,13 @@ class Result:
         if found.registered.one_param and found.options:
             return
         if not option.isprintable():
-            option = option.translate(UNPRINTABLE).encode("utf-8", "replace").decode()
+            option = UNPRINTABLE.sub("\ufffd", option)
         if option in found.options or len(found.options) >= MAX_OPTIONS:
             return
         if found.option_bytes < 0:  # the list is closed
             return
-        found.option_bytes += len(option.encode("utf-8", "replace"))
+        found.option_bytes += len(option.encode())
         if found.option_bytes > self.max_option_bytes:
             found.option_bytes = -1
             option = "..."
         found.options.append(option)
-
-
-def is_more_severe(action: str, than: str) -> bool:
-    """True when ``action`` is a harder answer than ``than``."""
-    return Action(action_name(action)).severity > Action(action_name(than)).severity

@@ -210,9 +210,16 @@ class SymbolRegistry:
             capped=tuple(group for group in groups if group.capped),
         )
 
+    def is_known(self, name: str) -> bool:
+        """True when a module declared the symbol or the configuration scores it."""
+        config = self._configured.get(name)
+        return name in self.symbols or (config is not None and config.score is not None)
+
     def _shots(self, symbol: Symbol, config: SymbolConfig, groups: Iterable[Group]) -> float:
         any_shot = symbol.any_shot if config.any_shot is None else config.any_shot
-        one_shot = symbol.one_shot if config.one_shot is None else config.one_shot
+        # What the configuration says of any number of shots goes before the declaration.
+        declared = symbol.one_shot and not config.any_shot and config.shots is None
+        one_shot = declared if config.one_shot is None else config.one_shot
         if one_shot or (not any_shot and (self._one_shot or any(g.one_shot for g in groups))):
             return 1
         if any_shot:

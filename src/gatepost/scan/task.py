@@ -94,7 +94,7 @@ class Task:
     @property
     def user(self) -> str | None:
         """The authenticated user, as the MTA gave it; ``None`` when there is none."""
-        return self.envelope.user
+        return self.envelope.user or None
 
     @property
     def user_domain(self) -> str | None:
