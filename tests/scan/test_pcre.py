@@ -71,3 +71,26 @@ def test_the_first_match_wins_across_windows():
 def test_a_bad_pattern_says_where():
     with pytest.raises(PatternError, match="at byte 3"):
         Pattern(b"a(b")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        (rb"^a", b"aaa", [b"a"]),
+        (rb"a*", b"baab", [b"aa"]),
+        (rb"b+", b"abbab", [b"bb", b"b"]),
+        (rb"(?<=a).", b"abac", [b"b", b"c"]),
+        (rb"x", b"ab", []),
+        (rb".", b"\xff\xfe", [b"\xff", b"\xfe"]),
+    ],
+)
+def test_all_matches_are_found(pattern, text, found):
+    matches = Pattern(pattern, utf=True).find_all(text, 100)
+    assert [text[match.start : match.end] for match in matches] == found
+
+
+def test_all_matches_of_a_long_text_are_found_once():
+    text = "ü-".encode() * 10_000
+    matches = Pattern("ü".encode(), utf=True).find_all(text, 100_000)
+    assert [match.start for match in matches] == list(range(0, len(text), 3))
+    assert len(Pattern(rb".").find_all(text, 7)) == 7

@@ -103,7 +103,7 @@ def joined(texts: list[str], separator: str) -> str:
     for count, text in enumerate(texts):
         room -= len(text) + len(separator)
         if room < 0:
-            return separator.join(texts[: count + 1])[:MAX_TEXT]
+            return separator.join(texts[: count + 2])[:MAX_TEXT]
     return separator.join(texts)
 
 

@@ -117,7 +117,7 @@ class _Reader:
         table: Table = {}
         while not self._take("}"):
             word = self._word("a value or `}`")
-            if self._take("=") and not words:
+            if not words and self._take("="):
                 table[word] = self._list() if self._take("{") else self._word("a value")
             elif table:
                 raise self._error("`=`")

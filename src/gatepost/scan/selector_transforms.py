@@ -31,6 +31,7 @@ from gatepost.scan.selector_values import (
 Convert = Callable[[str], str | list[str] | None]
 
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+MAX_HOST = 255  # octets of a domain name (RFC 1035 2.3.4); a longer text has no eSLD
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -49,6 +50,10 @@ def each(
 def lower(text: str) -> str:
     """ASCII letters only: Lua knows no others, and shared keys must agree."""
     return text.lower() if text.isascii() else text.translate(LOWER)
+
+
+def domain_of(text: str) -> str:
+    return registrable_domain(text) if len(text) <= MAX_HOST else text
 
 
 def build_to_ascii(arguments: Arguments) -> Convert:
@@ -174,9 +179,9 @@ TRANSFORMS: dict[str, Transform] = {
     "except_map": Transform("map", "kept if the map has it not", each(build_except_map)),
     "apply_map": Transform("map", "the value that the map has for it", each(build_apply_map)),
     "digest": Transform("[encoding[, hash]]", "a digest of the text", each(build_digest)),
-    "get_tld": Transform("", "the eSLD of a host name", each(lambda arguments: registrable_domain)),
+    "get_tld": Transform("", "the eSLD of a host name", each(lambda arguments: domain_of)),
     "ipmask": Transform("bits[, bits6]", "an address without its last bits", each(build_ipmask)),
-    "id": Transform("[text, …]", "the texts, whatever was found", build_id),
+    "id": Transform("[text, …]", "the texts instead of what was found", build_id),
     "inverse": Transform("[text]", "`true` or the text if nothing was found", build_inverse),
     **LISTS,
 }
