@@ -178,6 +178,11 @@ async def test_without_ipv6_no_aaaa_record_is_asked_for():
     assert (await check("u@a.example", "2001:db8:1::1", disable_ipv6=True)).result == "pass"
 
 
+async def test_the_interface_of_a_link_local_address_is_no_part_of_it():
+    zone = {"l.example": [{"TXT": "v=spf1 ptr ip6:fe80::/64 -all"}]}
+    assert (await check("u@l.example", "fe80::1%eth0", zone=zone)).mechanism == "+ip6:fe80::/64"
+
+
 async def test_a_client_without_an_address_is_the_callers_mistake():
     with pytest.raises(ValueError, match="does not appear to be"):
         await check("u@a.example", "unix")

@@ -77,7 +77,7 @@ async def check_spf(
     """
     address = ip_address(ip) if isinstance(ip, str) else ip
     if isinstance(address, IPv6Address):
-        address = address.ipv4_mapped or address  # RFC 7208 5
+        address = address.ipv4_mapped or IPv6Address(int(address))  # RFC 7208 5; no scope id
     local, at, domain = mail_from.rpartition("@")
     identity: Literal["mailfrom", "helo"] = "mailfrom" if domain or at else "helo"
     if identity == "helo":
