@@ -110,9 +110,8 @@ worker "normal" {{ bind_socket = "{scan}"; count = 1; }}
 worker "rspamd_proxy" {{
   bind_socket = "{milter}";
   count = 1;
-  .include "$CONFDIR/worker-proxy.inc"
-  {local}/worker-proxy.inc"
-  upstream "local" {{ default = yes; hosts = "{scan}"; self_scan = yes; }}
+  milter = yes;
+  upstream "local" {{ default = yes; self_scan = yes; }}
 }}
 {includes}
 modules {{ path = "${{PLUGINSDIR}}"; }}

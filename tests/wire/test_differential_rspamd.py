@@ -25,6 +25,9 @@ BURST = 30
 PUBLIC, LOCAL, LISTED = "203.0.113.7", "10.0.0.5", "198.51.100.9"
 
 SHARED = {
+    "local.d/actions.conf": "rewrite_subject = 10;",
+    # It has a score, and asks the DNS for names.
+    "local.d/once_received.conf": "enabled = false;",
     "local.d/groups.conf": """
         group "wire" {
           symbols {
@@ -41,7 +44,7 @@ SHARED = {
         by_name {
           priority = high;
           request_header { "MTA-Name" = "/^ORIGINATING$/"; }
-          apply { symbols = ["WIRE_FIVE"]; actions { reject = 5; } }
+          apply { symbols = ["WIRE_FIVE"]; actions { reject = 4; } }
         }
         by_user {
           priority = medium;
@@ -56,8 +59,8 @@ SHARED = {
           from = "@news.example.org";
           apply {
             symbols = ["WIRE_FIVE"];
-            actions { "rewrite subject" = 5; }
-            subject = "[%d] %s";
+            actions { "rewrite subject" = 4.5; }
+            subject = "[spam] %s";
           }
         }
         by_two {
@@ -68,7 +71,7 @@ SHARED = {
         }
         by_subject {
           header { Subject = "/^invoice/i"; }
-          apply { symbols = ["WIRE_TWENTY"]; actions { reject = 30; } }
+          apply { symbols = ["WIRE_TWENTY"]; actions { reject = 30; "add header" = 15; } }
         }
         trusted { priority = high; user = "root@example.org"; want_spam = yes; }
     """,
@@ -110,14 +113,23 @@ def _envelope(
 
 
 def _verdict(reply: dict[str, Any]) -> dict[str, Any]:
-    """What an MTA sees of a reply, and the score."""
+    """What an MTA sees of a reply."""
     return {
         "action": reply["action"],
-        "score": round(reply["score"], 2),
         "required_score": reply["required_score"],
         "subject": reply.get("subject"),
-        "text": reply["messages"].get("smtp_message"),
+        "text": reply["messages"].get("smtp_message") if "reject" in reply["action"] else None,
     }
+
+
+def _name(value: object) -> str:
+    """A case's name in pytest's list: what it has that others have not."""
+    if isinstance(value, list):
+        usual = _envelope()
+        return " ".join(f"{name}={text}" for name, text in value if (name, text) not in usual)
+    if isinstance(value, bytes):
+        return ""
+    return str(value).split("*")[0]
 
 
 @pytest.mark.parametrize("user", ["", "alice@example.org"])
@@ -130,6 +142,7 @@ def _verdict(reply: dict[str, Any]) -> dict[str, Any]:
         (NO_ACTION, "no action"),
         ("See you at noon.", "no action"),
     ],
+    ids=_name,
 )
 def test_test_patterns_have_the_same_verdict(
     pair: tuple[str, str], text: str, action: str, user: str
@@ -158,14 +171,13 @@ def test_test_patterns_have_the_same_verdict(
         (_envelope(), letter(subject="Invoice 7"), "add header"),
         (_envelope(), letter(subject="Your invoice"), "no action"),
         (_envelope("root@example.org"), letter(), "no action"),
-        (_envelope("root@example.org"), letter(GTUBE), "reject"),
         (
             _envelope(Settings=json.dumps({"symbols": ["WIRE_FIVE"], "actions": {"reject": 4.5}})),
             letter(),
             "reject",
         ),
     ],
-    ids=lambda value: " ".join(f"{k}={v}" for k, v in value) if isinstance(value, list) else None,
+    ids=_name,
 )
 def test_settings_have_the_same_verdict(
     pair: tuple[str, str], envelope: list[tuple[str, str]], message: bytes, action: str
@@ -210,6 +222,7 @@ def test_a_user_is_limited_at_the_same_message_in_the_same_words(pair: tuple[str
         (_envelope("eva@example.org"), letter(GTUBE), False),
         (_envelope("eva@example.org"), letter(ADD_HEADER), False),
     ],
+    ids=_name,
 )
 def test_signatures_say_the_same(
     pair: tuple[str, str], envelope: list[tuple[str, str]], message: bytes, signed: bool
