@@ -27,7 +27,7 @@ DKIM_HEADERS = (
 ARC_HEADERS = DKIM_HEADERS.replace("list-post:", "list-post:dkim-signature:")
 """What Rspamd covers by an ARC-Message-Signature by default."""
 
-ENTRY = re.compile(r"(?:\(([ox])\))?([!-9;-~]+)", re.IGNORECASE)
+ENTRY = re.compile(r"(?:\(([ox])\))?([!-'*-9<-~]+)", re.IGNORECASE)
 
 Times = Literal["listed", "one more", "one more if any"]
 MARKS: dict[str, Times] = {"": "listed", "o": "one more", "x": "one more if any"}
@@ -48,8 +48,7 @@ class SignHeaders(msgspec.Struct, frozen=True):
         entries: list[tuple[str, Times]] = []
         for part in parts:
             match = ENTRY.fullmatch(part)
-            # A semicolon would end the h= tag.
-            if match is None or ";" in part:
+            if match is None:
                 raise SigningError(f"{part!r}: expected a header name, or one after (o) or (x)")
             entries.append((match[2], MARKS[(match[1] or "").lower()]))
         if not any(name.lower() == "from" for name, _ in entries):
