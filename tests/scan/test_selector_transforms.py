@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transforms of texts."""
 
+import time
+
 import pytest
 
+from gatepost.scan.selectors import parse_selector
 from selector_tasks import evaluate, make_task
 
 
@@ -92,3 +95,14 @@ def test_bytes_that_are_no_text_survive_a_digest_and_a_regexp():
 def test_every_text_transform_maps_over_a_list_of_objects():
     for call in ("lower", "append(x)", "digest", "substring(1, 2)", "to_ascii", "get_tld"):
         assert len(evaluate(f"rcpts.{call}")) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", ["a.*b.*c.*d", "(a+)+$", "(?:a|aa)+b"])
+def test_a_careless_expression_over_hostile_values_ends_soon(pattern):
+    values = ["a" * 60_000 + "!" for _ in range(17)] + ["abc" * 80] * 4000
+    task = make_task(variables={"l": values})
+    selector = parse_selector(f"pool_var(l).regexp('/{pattern}/').first")
+    begin = time.perf_counter()
+    selector.evaluate(task)
+    assert time.perf_counter() - begin < 2.0

@@ -177,7 +177,7 @@ NAMES = [*EXTRACTORS, *TRANSFORMS, *(name for known in METHODS.values() for name
 PIECES = st.sampled_from([*NAMES, ".", ":", ";", "(", ")", "{", "}", "=", ",", "'", "1", "a", " "])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=12).map("".join)))
 def test_any_text_compiles_or_is_refused(text):
     try:

@@ -63,11 +63,11 @@ class Arguments:
     def choice(self, index: int, known: Collection[str], default: str | None = None) -> str:
         """One of the ``known`` words."""
         value = self.text(index, default, what="one of " + ", ".join(sorted(known)))
-        return self._known(value, known)
+        return self.known_word(value, known)
 
     def choices(self, known: Collection[str]) -> list[str]:
         """All arguments, each one of the ``known`` words."""
-        return [self._known(value, known) for value in self.texts()]
+        return [self.known_word(value, known) for value in self.texts()]
 
     def words(self, index: int, known: Collection[str]) -> frozenset[str]:
         """A list of ``known`` words, empty when there is none; one word needs no braces."""
@@ -77,12 +77,12 @@ class Arguments:
         value = self.call.args[index]
         if isinstance(value, dict):
             raise self.error(f"a list as argument {index + 1}", value)
-        return frozenset(self._known(word, known) for word in as_tuple(value))
+        return frozenset(self.known_word(word, known) for word in as_tuple(value))
 
     def number(self, index: int, default: int | None = None, *, least: int | None = None) -> int:
         """A whole number, at ``least`` that."""
         fallback = None if default is None else str(default)
-        return self._number(self.text(index, fallback, what="a number"), least)
+        return self.whole_number(self.text(index, fallback, what="a number"), least)
 
     def table(self, index: int, keys: Collection[str]) -> TableArguments:
         """The table at ``index``, empty when there is none; only ``keys`` may occur in it."""
@@ -93,7 +93,7 @@ class Arguments:
                 raise self.error(f"a table such as {{limit = 5}} as argument {index + 1}")
             value = {}
         for key in value:
-            self._known(key, keys)
+            self.known_word(key, keys)
         return TableArguments(self, value)
 
     def regexp(self, index: int) -> Regexp:
@@ -121,14 +121,16 @@ class Arguments:
             most = f"{self.read} arguments at most" if self.read else "no arguments"
             raise self.error(most, said=str(len(self.call.args)))
 
-    def _known(self, value: str, known: Collection[str]) -> str:
+    def known_word(self, value: str, known: Collection[str]) -> str:
+        """``value``, if it is one of the ``known`` words."""
         if value not in known:
             few = len(known) <= 8
             shown = "one of " + ", ".join(sorted(known)) if few else "a known word"
             raise self.error(shown, value, known=known)
         return value
 
-    def _number(self, value: str, least: int | None) -> int:
+    def whole_number(self, value: str, least: int | None) -> int:
+        """``value`` as a number, at ``least`` that."""
         if not NUMBER.match(value):
             raise self.error("a whole number", value)
         number = int(value)
@@ -153,7 +155,7 @@ class TableArguments:
 
     def number(self, key: str, default: int, *, least: int = 1) -> int:
         """The number, at ``least`` that."""
-        return self.arguments._number(self.text(key) or str(default), least)
+        return self.arguments.whole_number(self.text(key) or str(default), least)
 
     def flag(self, key: str, default: bool = False) -> bool:
         """``true`` or ``false`` in UCL's spellings."""
@@ -165,7 +167,7 @@ class TableArguments:
     def words(self, key: str, known: Collection[str]) -> frozenset[str]:
         """A list of ``known`` words."""
         value = self.values.get(key, ())
-        return frozenset(self.arguments._known(word, known) for word in as_tuple(value))
+        return frozenset(self.arguments.known_word(word, known) for word in as_tuple(value))
 
 
 def as_tuple(value: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import string
+import time
 from collections.abc import Callable
 from ipaddress import ip_address
 
@@ -31,18 +32,17 @@ from gatepost.scan.selector_values import (
 Convert = Callable[[str], str | list[str] | None]
 
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+DEADLINE = 0.25
+"""Seconds after which a regular expression looks at no further element of a list."""
 MAX_HOST = 255  # octets of a domain name (RFC 1035 2.3.4); a longer text has no eSLD
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
-def each(
-    build: Callable[[Arguments], Convert], *, many: bool = False
-) -> Callable[[Arguments, Shape], Stage]:
-    """A transform of texts; ``many``: one text gives several."""
+def each(build: Callable[[Arguments], Convert]) -> Callable[[Arguments, Shape], Stage]:
+    """A transform of texts."""
 
     def build_stage(arguments: Arguments, shape: Shape) -> Stage:
-        convert = build(arguments)
-        return Stage(map_texts(convert, shape.kind), Shape("string", many or shape.many))
+        return Stage(map_texts(build(arguments), shape.kind), Shape("string", shape.many))
 
     return build_stage
 
@@ -82,7 +82,7 @@ def build_append(arguments: Arguments) -> Convert:
     return lambda text: text + suffix
 
 
-def build_regexp(arguments: Arguments) -> Convert:
+def build_regexp(arguments: Arguments, shape: Shape) -> Stage:
     """All matches; of each the whole match, then its groups."""
     pattern = arguments.regexp(0).compiled
 
@@ -94,7 +94,15 @@ def build_regexp(arguments: Arguments) -> Convert:
             found.extend(group for group in match.groups if group is not None)
         return [piece.decode("utf-8", "surrogateescape") for piece in found] or None
 
-    return find_all
+    def apply(value: Value) -> Value:
+        end = time.perf_counter() + DEADLINE
+
+        def find_in_time(text: str) -> list[str] | None:
+            return find_all(text) if time.perf_counter() < end else None
+
+        return map_texts(find_in_time, shape.kind)(value)
+
+    return Stage(apply, Shape("string", many=True))
 
 
 def build_equal(arguments: Arguments) -> Convert:
@@ -170,8 +178,8 @@ TRANSFORMS: dict[str, Transform] = {
     ),
     "prepend": Transform("text, …", "the texts put before", each(build_prepend)),
     "append": Transform("text, …", "the texts put after", each(build_append)),
-    "regexp": Transform("/re/", "all matches, each with its groups", each(build_regexp, many=True)),
-    "match": Transform("/re/", "the same as `regexp`", each(build_regexp, many=True)),
+    "regexp": Transform("/re/", "all matches, each with its groups", build_regexp),
+    "match": Transform("/re/", "the same as `regexp`", build_regexp),
     "equal": Transform("text", "kept if it is the text", each(build_equal)),
     "in": Transform("text, …", "kept if it is one of the texts", each(build_in)),
     "not_in": Transform("text, …", "kept if it is none of the texts", each(build_not_in)),
