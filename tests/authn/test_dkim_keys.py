@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authn_dkim import ED25519, ED25519_PUBLIC, ED25519_SEED, RSA, RSA_PEM, RSA_PUBLIC
+from authn_dkim import ED25519, ED25519_PUBLIC, ED25519_SEED, RSA, RSA_PEM, RSA_PUBLIC, SHORT_RSA
 from gatepost.authn import PrivateKeyError, load_private_key
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
@@ -25,23 +25,6 @@ def write(key, encoding=PEM, form=PKCS8, password=None) -> bytes:
     )
     return key.private_bytes(encoding, form, lock)
 
-
-# openssl genrsa 768
-SHORT_RSA = """\
------BEGIN PRIVATE KEY-----
-MIIB5AIBADANBgkqhkiG9w0BAQEFAASCAc4wggHKAgEAAmEA0fSEL108MTRzq8nX
-Sm9RPk3srcSlu77Uk0VdL2/tVwnT4Y/Z3USqBm5OjpDaAc9Hrv5h0sVWQhs0A9Xd
-zhylYFXecE6yNQuoW7rjn3mlQxrOvAfEhU0BQd6lJkfqHyFHAgMBAAECYGjSe2xq
-UDMAzP9ntmUjTpycqx3WoCgsDlW4u92DNCvQbEihWVRvg7PSPsZO64kbwvaZldTY
-21hOdScDNS6YqsUXA6itPWsULz4BK4uSegjyiuCakJF/E+l4P8fw/0GiAQIxAPGZ
-07pNEdrFmC24NwUz+dHfHmBckBTSXRvMWq/M+k3MjfOHYXh0Sa4QbQHg9KV78QIx
-AN533Hj/FpPSr9Kro6QfLUOXGrKNUCDWUX3k8j2t4DJsBEuGowy5YQI/UAz8nzQI
-twIwHF4SdSp9cTGIN74Mf8jliVXoTCoyJK+6jPwGneO0dBQTiseXkzwcNprpIbJX
-J2MRAjA7r67QK6g0Cs+vVut1igPL4YuBIhbAaJ++hiFT2QWQoZhZZwrxy/6x6qig
-g1p3TGsCMQCTeId0Yj+alaF/AnvKhnwPRP/SjzfsuHwjNhGdHJ4XVWWT01VTO6fj
-QeCfNUE64TI=
------END PRIVATE KEY-----
-"""
 
 RSA_FORMS = {
     "PKCS#1": RSA_PEM,
