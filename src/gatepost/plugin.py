@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small face for rules in Python: a decorator that makes a function a rule.
+
+    from gatepost.plugin import Task, symbol
+
+    @symbol("NO_SUBJECT", score=1.5, group="headers", description="nothing in the Subject")
+    def no_subject(task: Task):
+        return not task.message.subject
+
+A rule is a plain function, or ``async`` when it waits for something. It returns
+
+- ``True``: the symbol; ``False`` or ``None``: nothing,
+- text, or a list of texts: the symbol with these options,
+- a number: the symbol, its score multiplied by it (0 is nothing),
+- ``(True or number, "option", …)``: both,
+- what ``hit()`` made, or a list of these: any of the rule's symbols,
+
+or it yields any of these. docs/python-rules.md has the whole story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from gatepost.scan.module import Stage
+from gatepost.scan.symbol import Hit, Symbol
+from gatepost.scan.task import Task
+
+__all__ = ["Hit", "Rule", "Stage", "Task", "hit", "postfilter", "prefilter", "rules_of", "symbol"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+MARK = "__gatepost_rules__"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a decorator says of its function."""
+
+    symbol: Symbol
+    stage: Stage = Stage.FILTER
+    group: str = "python"
+    virtual: tuple[Symbol, ...] = ()
+    after: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    priority: int = 0
+    timeout: float = 0.0
+    empty: bool = False
+    ignore_passthrough: bool = False
+    function: Callable[..., Any] = field(default=lambda task: None)
+
+    def hits(self, found: object) -> list[Hit]:
+        """What one returned or yielded value means. Raises ``TypeError`` for anything else."""
+        if found is None or found is False:
+            return []
+        if isinstance(found, Hit):
+            return [found]
+        if isinstance(found, str):
+            return [self.symbol(found)]
+        if isinstance(found, bool | int | float):
+            return [self.symbol(weight=float(found))] if found else []
+        if isinstance(found, tuple | list):
+            return self._of_several(found)
+        raise TypeError(
+            f"{self.symbol.name} returned {type(found).__name__}; expected True, False, None, "
+            "text, a number, hit(…), or a list or tuple of these"
+        )
+
+    def _of_several(self, found: Sequence[object]) -> list[Hit]:
+        if any(isinstance(one, Hit) for one in found):
+            return [hit for one in found for hit in self.hits(one)]
+        weight, options = 1.0, list(found)
+        if options and isinstance(options[0], bool | int | float):
+            weight = float(options.pop(0))  # type: ignore[arg-type]  # narrowed on the line above
+        if not weight or not found:
+            return []
+        return [self.symbol(*(str(option) for option in options), weight=weight)]
+
+
+def hit(name: str, *options: str, weight: float = 1.0) -> Hit:
+    """A finding of the symbol ``name``, one of the rule's ``virtual`` ones for instance."""
+    return Hit(name, options, weight)
+
+
+def symbol(
+    name: str,
+    *,
+    score: float = 0.0,
+    group: str = "python",
+    groups: Iterable[str] = (),
+    description: str = "",
+    stage: Stage = Stage.FILTER,
+    virtual: Mapping[str, float] | Iterable[str] = (),
+    after: str | Iterable[str] = (),
+    requires: str | Iterable[str] = (),
+    priority: int = 0,
+    timeout: float = 0.0,
+    one_shot: bool = False,
+    empty: bool = False,
+    ignore_passthrough: bool = False,
+) -> Callable[[F], F]:
+    """Makes a function of a task the rule of the symbol ``name``.
+
+    ``score`` is what the symbol adds, unless the configuration says otherwise. ``virtual`` are
+    further symbols that the rule may insert by ``hit()``, with their scores. ``after`` names
+    checks that have to be done before (``DKIM_SIGNED``), ``requires`` ones without which it does
+    not run. ``priority`` orders pre- and postfilters, ``timeout`` (seconds) is for rules that
+    wait. With ``empty`` it also runs for messages without content, with ``ignore_passthrough``
+    also after a check has decided the action.
+    """
+    scores = virtual if isinstance(virtual, Mapping) else dict.fromkeys(virtual, 0.0)
+    others = tuple(Symbol(other, weight) for other, weight in scores.items())
+    declared = Symbol(name, score, description, one_shot=one_shot, groups=tuple(groups))
+
+    def decorate(function: F) -> F:
+        rule = Rule(
+            symbol=declared,
+            stage=stage,
+            group=group,
+            virtual=others,
+            after=_names(after),
+            requires=_names(requires),
+            priority=priority,
+            timeout=timeout,
+            empty=empty,
+            ignore_passthrough=ignore_passthrough,
+            function=function,
+        )
+        function.__dict__.setdefault(MARK, []).append(rule)
+        return function
+
+    return decorate
+
+
+def prefilter(name: str, *, priority: int = 5, **arguments: Any) -> Callable[[F], F]:
+    """``symbol`` for a rule that runs before all filters; it may call ``task.set_pre_result``."""
+    return symbol(name, stage=Stage.PREFILTER, priority=priority, **arguments)
+
+
+def postfilter(name: str, *, priority: int = 5, **arguments: Any) -> Callable[[F], F]:
+    """``symbol`` for a rule that runs when the score is known."""
+    return symbol(name, stage=Stage.POSTFILTER, priority=priority, **arguments)
+
+
+def rules_of(names: Mapping[str, object]) -> list[Rule]:
+    """The rules among the names of a module, in the order in which they were written."""
+    found: list[Rule] = []
+    for value in names.values():
+        for rule in getattr(value, "__dict__", {}).get(MARK, ()):
+            if rule not in found:  # a second name for the same function
+                found.append(rule)
+    return found
+
+
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
