@@ -2,9 +2,8 @@
 """The expression language of composites, settings and forced actions.
 
 Text → ``Expression``: a tree compiled to closures, plus the list of its atoms. What an
-atom is, the caller says: he gives a pattern for atoms and later a function that values
-one. Values are numbers; zero is false. Every atom is looked at (no short cut), because
-composites remove all symbols that took part.
+atom is, the caller says: it gives a pattern for atoms and later a function that values
+one. Values are numbers; zero is false.
 
 Operators, tightest first: ``!`` · ``* /`` · ``+ -`` · comparisons · ``&`` · ``|``; those of
 equal rank group to the right, as Rspamd does: ``A - B - C`` is ``A - (B - C)``. ``-`` is the
@@ -16,20 +15,24 @@ Source: core reference §4.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gatepost.scan.errors import ExpressionError
 
 MAX_LENGTH = 65_536  # characters
-MAX_DEPTH = 64
+MAX_DEPTH = 32  # brackets and negations inside each other; each costs a few frames of Python
 MAX_ATOMS = 4096
 
 Value = Callable[[int], float]
 Node = Callable[[Value], float]
+Step = Callable[[float, float], float]
 
 # Symbols and groups with their prefixes, and an optional list of options behind.
-SYMBOL_ATOM = re.compile(r"[-~^]?(?:g[+-]?:)?[A-Za-z_$][\w.:@$-]*(?:\[(?:[^\[\]\\]|\\.)*\])?")
+SYMBOL_ATOM = re.compile(
+    r"[-~^]*(?:g[+-]?:)?[A-Za-z_$][\w.:@$-]*"
+    r"(?:\[\s*(?:(?:/(?:[^/\\\n]|\\.)*/[A-Za-z]*|[^\],/][^\],]*)\s*(?:,\s*|(?=\])))*\])?"
+)
 
 TOKEN = re.compile(
     r"""\s*(?:
@@ -40,16 +43,16 @@ TOKEN = re.compile(
     | (?P<or>\|\|?|or(?=[\s(]))
     | (?P<times>[*/](?=\s))
     | (?P<plus>\+|-(?=\s))
-    | (?P<number>-?\d+(?:\.\d+)?(?![\w.:]))
+    | (?P<number>-?(?:\d+(?:\.\d*)?|\.\d+)(?![\w.:]))
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
 
-RANK = {"or": 2, "and": 3, "compare": 4, "plus": 5, "times": 6}
+LEVELS = ("or", "and", "compare", "plus", "times")
 
 
 class Atom(NamedTuple):
-    """One atom as written, and whether it stands under a ``not``."""
+    """One atom as written, and whether it stands anywhere under a ``not``."""
 
     text: str
     negated: bool
@@ -61,13 +64,13 @@ class Expression:
     __slots__ = ("atoms", "node", "text", "triggers")
 
     def __init__(
-        self, text: str, atoms: list[Atom], node: Node, triggers: frozenset[int] | None
+        self, text: str, atoms: list[Atom], node: Node, triggers: Sequence[frozenset[int]]
     ) -> None:
         self.text = text
         self.atoms = atoms
         self.node = node
         self.triggers = triggers
-        """Atoms of which one must hold for the whole to hold; ``None``: it may hold anyway."""
+        """Sets of atoms; of each set one must hold for the whole to hold. None: it may anyway."""
 
     def evaluate(self, value: Value) -> float:
         """The value of the expression; ``value`` gives that of an atom by its number."""
@@ -82,8 +85,11 @@ def parse_expression(text: str, atom: re.Pattern[str] = SYMBOL_ATOM) -> Expressi
 
 
 class _Branch(NamedTuple):
+    """A part of the tree, the atoms in it, and the sets of atoms of which one must hold."""
+
     node: Node
-    triggers: frozenset[int] | None
+    atoms: frozenset[int]
+    triggers: tuple[frozenset[int], ...]
 
 
 class _Parser:
@@ -96,22 +102,26 @@ class _Parser:
         self.atoms: list[Atom] = []
 
     def parse(self) -> Expression:
-        branch = self._binary(0)
+        branch = self._level(0)
         if self.text[self.at :].strip():
             raise self._error("an operator")
         return Expression(self.text, self.atoms, branch.node, branch.triggers)
 
-    def _binary(self, lowest: int) -> _Branch:
-        left = self._unary()
+    def _level(self, level: int) -> _Branch:
+        """Operands joined by the operators of one rank, however many: no recursion for them."""
+        if level == len(LEVELS):
+            return self._unary()
+        kind = LEVELS[level]
+        operands = [self._level(level + 1)]
+        operators: list[str] = []
         while True:
             token = TOKEN.match(self.text, self.at)
-            kind = token.lastgroup if token else None
-            if token is None or kind not in RANK or RANK[kind] < lowest:
-                return left
+            if token is None or token.lastgroup != kind:
+                break
             self.at = token.end()
-            operator = token.group(kind).lower()
-            # Same rank again on the right: equal operators group to the right.
-            left = _combine(kind, operator, left, self._binary(RANK[kind]))
+            operators.append(token.group(kind))
+            operands.append(self._level(level + 1))
+        return operands[0] if not operators else _combine(kind, operators, operands)
 
     def _unary(self) -> _Branch:
         self.depth += 1
@@ -127,7 +137,7 @@ class _Parser:
         kind = token.lastgroup if token else None
         if token is not None and kind == "open":
             self.at = token.end()
-            inner = self._binary(0)
+            inner = self._level(0)
             closing = TOKEN.match(self.text, self.at)
             if closing is None or closing.lastgroup != "close":
                 raise self._error("`)`")
@@ -138,11 +148,12 @@ class _Parser:
             self.negations += 1
             inner = self._unary()
             self.negations -= 1
-            return _Branch(_negation(inner.node), None)
+            node = inner.node
+            return _branch(lambda value: 0.0 if node(value) else 1.0, inner.atoms)
         if token is not None and kind == "number":
             self.at = token.end()
             number = float(token.group("number"))
-            return _Branch(lambda value: number, None)
+            return _branch(lambda value: number, frozenset())
         return self._atom()
 
     def _atom(self) -> _Branch:
@@ -155,8 +166,8 @@ class _Parser:
             raise ExpressionError(f"expression has more than {MAX_ATOMS} atoms")
         self.at = found.end()
         index = len(self.atoms)
-        self.atoms.append(Atom(found.group(), self.negations % 2 == 1))
-        return _Branch(lambda value: value(index), frozenset({index}))
+        self.atoms.append(Atom(found.group(), self.negations > 0))
+        return _Branch(lambda value: value(index), frozenset({index}), (frozenset({index}),))
 
     def _error(self, expected: str) -> ExpressionError:
         rest = self.text[self.at : self.at + 20].strip()
@@ -166,65 +177,82 @@ class _Parser:
         )
 
 
-def _negation(node: Node) -> Node:
-    return lambda value: 0.0 if node(value) else 1.0
+def _branch(node: Node, atoms: frozenset[int]) -> _Branch:
+    """A branch that is false while none of its atoms holds waits for one of them."""
+    return _Branch(node, atoms, () if node(_nothing_holds) else (atoms,))
 
 
-def _combine(kind: str, operator: str, left: _Branch, right: _Branch) -> _Branch:
-    a, b = left.node, right.node
+def _nothing_holds(index: int) -> float:
+    return 0.0
+
+
+def _combine(kind: str, operators: Sequence[str], operands: Sequence[_Branch]) -> _Branch:
+    nodes = tuple(operand.node for operand in operands)
+    atoms = frozenset().union(*(operand.atoms for operand in operands))
     if kind == "and":
-
-        def both(value: Value) -> float:
-            x, y = a(value), b(value)
-            return y if x and y else 0.0
-
-        return _Branch(both, _fewer(left.triggers, right.triggers))
+        return _Branch(_all_of(nodes), atoms, tuple(t for one in operands for t in one.triggers))
     if kind == "or":
-
-        def either(value: Value) -> float:
-            x, y = a(value), b(value)
-            return x or y
-
-        return _Branch(either, _all(left.triggers, right.triggers))
-    if kind == "compare":
-        return _Branch(_comparison(operator, a, b), None)
-    return _Branch(_arithmetic(operator, a, b), None)
+        return _Branch(_any_of(nodes), atoms, _triggers_of_any(operands))
+    return _branch(_calculation([STEPS[text] for text in operators], nodes), atoms)
 
 
-def _fewer(a: frozenset[int] | None, b: frozenset[int] | None) -> frozenset[int] | None:
-    if a is None or b is None:
-        return a if b is None else b
-    return a if len(a) <= len(b) else b
+def _triggers_of_any(operands: Sequence[_Branch]) -> tuple[frozenset[int], ...]:
+    if not all(one.triggers for one in operands):
+        return ()
+    return (frozenset().union(*(min(one.triggers, key=len) for one in operands)),)
 
 
-def _all(a: frozenset[int] | None, b: frozenset[int] | None) -> frozenset[int] | None:
-    return None if a is None or b is None else a | b
+def _all_of(nodes: Sequence[Node]) -> Node:
+    """The value of the last operand when all hold."""
+
+    def node(value: Value) -> float:
+        found = 0.0
+        for one in nodes:
+            found = one(value)
+            if not found:
+                return 0.0
+        return found
+
+    return node
 
 
-def _comparison(operator: str, a: Node, b: Node) -> Node:
-    if operator == ">":
-        return lambda value: float(a(value) > b(value))
-    if operator == ">=":
-        return lambda value: float(a(value) >= b(value))
-    if operator == "<":
-        return lambda value: float(a(value) < b(value))
-    if operator == "<=":
-        return lambda value: float(a(value) <= b(value))
-    if operator == "!=":
-        return lambda value: float(a(value) != b(value))
-    return lambda value: float(a(value) == b(value))
+def _any_of(nodes: Sequence[Node]) -> Node:
+    """The value of the first operand that holds."""
+
+    def node(value: Value) -> float:
+        for one in nodes:
+            found = one(value)
+            if found:
+                return found
+        return 0.0
+
+    return node
 
 
-def _arithmetic(operator: str, a: Node, b: Node) -> Node:
-    if operator == "+":
-        return lambda value: a(value) + b(value)
-    if operator == "-":
-        return lambda value: a(value) - b(value)
-    if operator == "*":
-        return lambda value: a(value) * b(value)
+def _calculation(steps: Sequence[Step], nodes: Sequence[Node]) -> Node:
+    """Arithmetic and comparisons, worked off from the right."""
+    last = nodes[-1]
+    rest = tuple(zip(reversed(steps), reversed(nodes[:-1]), strict=True))
 
-    def divide(value: Value) -> float:
-        divisor = b(value)
-        return a(value) / divisor if divisor else 0.0
+    def node(value: Value) -> float:
+        found = last(value)
+        for step, one in rest:
+            found = step(one(value), found)
+        return found
 
-    return divide
+    return node
+
+
+STEPS: dict[str, Step] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b if b else 0.0,
+    ">": lambda a, b: float(a > b),
+    ">=": lambda a, b: float(a >= b),
+    "<": lambda a, b: float(a < b),
+    "<=": lambda a, b: float(a <= b),
+    "!=": lambda a, b: float(a != b),
+    "==": lambda a, b: float(a == b),
+    "=": lambda a, b: float(a == b),
+}

@@ -3,7 +3,10 @@
 
 Rules from the configuration are kept by priority; the id, the ``Settings`` header or a
 ``MaxScore`` header of the request compete with them. A message for which nobody sent
-anything and no rule is loaded costs two look-ups.
+anything and no rule is loaded costs three look-ups, one with an id a few more.
+
+What a request sends is anybody's: it is bounded in length, in the number of names, and in
+how much of it is remembered.
 
 Source: core reference §5.3 (selection), §5.5 (layers), §5.6 (ids).
 """
@@ -13,14 +16,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 
 from gatepost.config import Problems
 from gatepost.scan.applied import NOTHING_APPLIED, Applied, SettingsMatch
-from gatepost.scan.settings_apply import merge, read_apply
+from gatepost.scan.settings_apply import read_apply
+from gatepost.scan.settings_merge import merge
 from gatepost.scan.settings_rules import SettingsRule
 from gatepost.scan.symbol import SymbolRegistry
 from gatepost.scan.task import Task
@@ -30,15 +34,22 @@ log = logging.getLogger("gatepost.settings")
 
 RULE_LAYER, HTTP_LAYER = 2, 4
 MAX_SETTINGS_HEADER = 65_536  # characters
-MAX_MERGED = 512
+MAX_REMEMBERED = 256  # merged settings, and headers that were read
+MAX_REMEMBERED_HEADER = 4096  # characters; with MAX_REMEMBERED a few MiB at the worst
+MAX_COMPLAINTS = 3  # lines in the log for one bad header
 
 
 @dataclass(frozen=True)
 class Query:
-    """What the request itself asks for; ``rule`` is the one of its Settings-ID."""
+    """What the request itself asks for; ``rule`` is the one of its Settings-ID.
+
+    ``source`` is the header that gave more than an id; ``complaints`` are for the log.
+    """
 
     applied: Applied | None = None
     rule: SettingsRule | None = None
+    source: Literal["", "Settings", "MaxScore"] = ""
+    complaints: tuple[str, ...] = ()
 
 
 NO_QUERY = Query()
@@ -50,10 +61,13 @@ class Settings:
     def __init__(self, rules: Iterable[SettingsRule], registry: SymbolRegistry) -> None:
         self.registry = registry
         self.rules = sorted(rules, key=lambda rule: (-rule.priority, rule.name))
-        self.by_id = {rule.id: rule for rule in self.rules if rule.id is not None}
         self._levels = _levels(rule for rule in self.rules if rule.matches_by_itself)
         self._upper = [level for level in self._levels if level[0].priority >= 2]
         self._merged: dict[tuple[str, ...], Applied] = {}
+        self._headers: dict[tuple[str, str], Query] = {}
+        self._by_id = {
+            rule.id: Query(rule.applied, rule) for rule in self.rules if rule.id is not None
+        }
 
     def choose(self, task: Task) -> Applied:
         """The settings in force for ``task``; ``NOTHING_APPLIED`` when there are none."""
@@ -61,95 +75,116 @@ class Settings:
         query = NO_QUERY
         if "settings-id" in headers or "settings" in headers or "maxscore" in headers:
             query = self._query(task)
-        asked = query.applied is not None
-        for level in self._upper if asked else self._levels:
+            for complaint in query.complaints:
+                task.log(logging.WARNING, "%s", complaint)
+        return self._chosen(query, task)
+
+    def explain(self, task: Task) -> list[SettingsMatch]:
+        """For each rule, highest priority first: did it match, and why (not)."""
+        query = self._query(task)
+        chosen = self._chosen(query, task)
+        asked = query.applied is not None and chosen is query.applied
+        found: list[SettingsMatch] = []
+        if query.source:
+            why = f"the request's {query.source} header"
+            if not asked:
+                why += ", but a rule of priority 2 or more matched"
+            found.append(SettingsMatch(query.source, None, asked, why))
+        for rule in self.rules:
+            matched, why = rule.explain(task)
+            if asked and rule is query.rule:
+                matched, why = True, _why_by_id(query)
+            elif rule is query.rule:
+                if not matched:
+                    why = "asked for by Settings-ID, but a rule of priority 2 or more matched"
+            elif matched and asked:
+                matched, why = False, f"{why}, but what the request asks for goes first"
+            elif matched and rule.name not in chosen.names:
+                matched, why = False, f"{why}, but settings of a higher priority matched"
+            found.append(SettingsMatch(rule.name, rule.id, matched, why))
+        return found
+
+    def _chosen(self, query: Query, task: Task) -> Applied:
+        for level in self._levels if query.applied is None else self._upper:
             matching = [rule for rule in level if rule.matches(task)]
             if matching:
                 return self._of_rules(matching)
         return query.applied if query.applied is not None else NOTHING_APPLIED
 
-    def explain(self, task: Task) -> list[SettingsMatch]:
-        """For each rule, highest priority first: did it match, and why (not)."""
-        chosen = self.choose(task)
-        query = self._query(task)
-        by_id = query.rule.name if query.rule is not None else None
-        found: list[SettingsMatch] = []
-        for rule in self.rules:
-            holds, why = rule.explain(task)
-            if rule.name in chosen.names and (holds or rule.name == by_id):
-                why = why if holds else f"the request's Settings-ID is `{rule.id}`"
-                found.append(SettingsMatch(rule.name, rule.id, True, why))
-            elif holds:
-                why = f"{why}, but settings of a higher priority matched"
-                found.append(SettingsMatch(rule.name, rule.id, False, why))
-            elif rule.name == by_id:
-                why = "asked for by Settings-ID, but a rule of priority 2 or more matched"
-                found.append(SettingsMatch(rule.name, rule.id, False, why))
-            else:
-                found.append(SettingsMatch(rule.name, rule.id, False, why))
-        if chosen.names == ("Settings",):
-            found.insert(0, SettingsMatch("Settings", None, True, "the request's Settings header"))
-        return found
-
     def _of_rules(self, rules: Sequence[SettingsRule]) -> Applied:
+        if len(rules) == 1:
+            return rules[0].applied
         names = tuple(rule.name for rule in rules)
         found = self._merged.get(names)
         if found is None:
+            if len(self._merged) >= MAX_REMEMBERED:
+                self._merged.clear()
             found = merge([(RULE_LAYER, rule.applied) for rule in rules], self.registry)
-            if len(self._merged) < MAX_MERGED:
-                self._merged[names] = found
+            self._merged[names] = found
         return found
 
     def _query(self, task: Task) -> Query:
         envelope = task.envelope
-        rule = self._rule_of_id(envelope.header("Settings-ID"))
+        name = (envelope.header("Settings-ID") or "").strip()
+        query = self._by_id.get(name, NO_QUERY)
+        if name and query is NO_QUERY:
+            complaint = f"unknown settings id {name[:64]!r} in the request: no settings from it"
+            query = Query(complaints=(complaint,))
         text = envelope.header("Settings")
         if text:
-            own = parse_settings_header(text)
-            if own is not None:
-                return Query(self._with_id(own, rule), rule)
+            own = self._read_header(text, query.rule)
+            complaints = query.complaints + own.complaints
+            if own.applied is not None:
+                return replace(own, complaints=complaints)
+            query = replace(query, complaints=complaints)
         limits = _max_score(envelope.header("MaxScore"), envelope.header("SoftScore"))
         if limits:
-            return Query(_with_limits(limits, rule), rule)
-        return Query(rule.applied, rule) if rule is not None else NO_QUERY
+            applied = _with_limits(limits, query.rule)
+            return Query(applied, query.rule, "MaxScore", query.complaints)
+        return query
 
-    def _rule_of_id(self, name: str | None) -> SettingsRule | None:
-        if not name:
-            return None
-        rule = self.by_id.get(name.strip())
-        if rule is None:
-            log.warning("unknown settings id %r in the request: no settings from it", name[:64])
-        return rule
+    def _read_header(self, text: str, rule: SettingsRule | None) -> Query:
+        """The ``Settings`` header beside that rule; ``applied`` None when it is unreadable."""
+        key = (text, rule.name if rule is not None else "")
+        found = self._headers.get(key)
+        if found is None:
+            applied, complaints = parse_settings_header(text)
+            if applied is not None and rule is not None:
+                applied = self._beside(rule, applied)
+            found = Query(applied, rule, "Settings", complaints)
+            if len(text) <= MAX_REMEMBERED_HEADER:
+                if len(self._headers) >= MAX_REMEMBERED:
+                    self._headers.clear()
+                self._headers[key] = found
+        return found
 
-    def _with_id(self, own: Applied, rule: SettingsRule | None) -> Applied:
+    def _beside(self, rule: SettingsRule, own: Applied) -> Applied:
         """The header's settings; of the id only what runs is kept (§5.3 number 5)."""
-        if rule is None:
-            return own
-        only_switches = Applied(
-            names=rule.applied.names, id=rule.applied.id, switches=rule.applied.switches
-        )
+        of_id = rule.applied
+        only_switches = Applied(names=of_id.names, id=of_id.id, switches=of_id.switches)
         return merge([(RULE_LAYER, only_switches), (HTTP_LAYER, own)], self.registry)
 
 
-@lru_cache(maxsize=256)
-def parse_settings_header(text: str) -> Applied | None:
-    """The ``Settings`` request header; ``None``, and a line in the log, when it is unreadable."""
+def parse_settings_header(text: str) -> tuple[Applied | None, tuple[str, ...]]:
+    """The ``Settings`` request header, and what is wrong with it; ``None``: it is unreadable.
+
+    UCL or JSON, at most ``MAX_SETTINGS_HEADER`` characters, without macros and variables.
+    """
     if len(text) > MAX_SETTINGS_HEADER:
-        log.error("Settings header of the request is longer than %d", MAX_SETTINGS_HEADER)
-        return None
+        return None, (f"Settings header ignored: longer than {MAX_SETTINGS_HEADER} characters",)
     try:
         body = parse(text, "Settings header", safe=True)
     except UclError as error:
-        log.error("bad Settings header, ignored: %s", error)
-        return None
+        return None, (f"bad Settings header, ignored: {error}",)
     if not isinstance(body, Object):
-        log.error("bad Settings header, ignored: expected an object")
-        return None
+        return None, ("bad Settings header, ignored: expected an object",)
     problems = Problems()
     applied = read_apply(body, "Settings", problems, by_id=False)
-    for problem in problems.errors:
-        log.error("bad Settings header: %s", problem)
-    return msgspec.structs.replace(applied, names=("Settings",))
+    complaints = tuple(f"bad Settings header: {one.message}" for one in problems.all)
+    if len(complaints) > MAX_COMPLAINTS:
+        more = f"bad Settings header: {len(complaints) - MAX_COMPLAINTS} more mistakes"
+        complaints = (*complaints[:MAX_COMPLAINTS], more)
+    return msgspec.structs.replace(applied, names=("Settings",)), complaints
 
 
 def _levels(rules: Iterable[SettingsRule]) -> list[list[SettingsRule]]:
@@ -157,6 +192,14 @@ def _levels(rules: Iterable[SettingsRule]) -> list[list[SettingsRule]]:
     for rule in rules:
         levels.setdefault(rule.priority, []).append(rule)
     return list(levels.values())
+
+
+def _why_by_id(query: Query) -> str:
+    rule = query.rule
+    why = f"the request's Settings-ID is `{rule.id if rule is not None else ''}`"
+    if query.source == "Settings":
+        why += "; beside the Settings header it only decides what runs"
+    return why
 
 
 def _max_score(reject: str | None, soft: str | None) -> dict[str, float | None]:

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ``apply`` body of settings: from what is written to ``Applied``, and merging layers.
+"""The ``apply`` body of settings: from what is written to ``Applied``.
 
 Direct scores (``BAYES_SPAM = 8.0``) become ``scores`` when they are read, so they survive
-merging. Source: core reference §5.4 (keys) and §5.5 (merge).
+merging. Source: core reference §5.4.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, cast
 
 from gatepost.config import Problems
 from gatepost.scan.actions import action_name
 from gatepost.scan.applied import NO_SWITCHES, Applied, InsertedSymbol, Policy, Switches
-from gatepost.scan.symbol import SymbolRegistry
-from gatepost.ucl import Object, Value, to_plain
+from gatepost.ucl import Array, Object, Value, to_plain
 
 APPLY_KEYS = (
     "actions",
@@ -39,8 +39,15 @@ APPLY_KEYS = (
 )
 
 
+MAX_ENTRIES = 1024
+"""Names and values of each kind in one apply body: what a request sends is kept in caches."""
+
+
 def read_apply(body: Object, path: str, problems: Problems, *, by_id: bool) -> Applied:
-    """Reads an apply body. Mistakes are collected in ``problems``, the rest still applies."""
+    """Reads an apply body. Mistakes are collected in ``problems``, the rest still applies.
+
+    ``by_id`` is true for a rule of the configuration, false for a request's own settings.
+    """
     return _Reader(body, path, problems).read(by_id)
 
 
@@ -68,58 +75,80 @@ class _Reader:
             switches=NO_SWITCHES if switches == Switches(by_id=by_id) else switches,
             scores=scores,
             actions=self._actions(),
-            symbols=tuple(self._inserted(scores)),
-            subject=None if subject is None else str(subject),
+            symbols=tuple(self._inserted()),
+            subject=None if subject is None else self._text("subject", subject),
             add_headers=self._plain("add_headers"),
             remove_headers=self._removed_headers(),
             flags=frozenset(flag.lower() for flag in self._strings("flags")),
-            messages={k: str(v) for k, v in self._plain("messages").items()},
-            variables={k: str(v) for k, v in self._plain("variables").items()},
+            messages=self._texts("messages"),
+            variables=self._texts("variables"),
             plugins=self._plain("plugins"),
             # As in Rspamd: the mere presence skips the message, whatever the value.
             whitelist="whitelist" in self.body or "want_spam" in self.body,
         )
 
     def _direct_scores(self) -> Iterable[tuple[str, float]]:
-        for key, value in self.body.items():
-            if key in APPLY_KEYS or key == "default":
+        for key, value in islice(self.body.items(), MAX_ENTRIES):
+            if key in APPLY_KEYS:
                 continue
             number = _number(value)
             if number is None:
-                near = get_close_matches(key, APPLY_KEYS, 1)
-                hint = f"; did you mean `{near[0]}`?" if near else ""
-                self._error(key, f"expected a number (the score of a symbol){hint}")
+                self._unknown(key)
             elif key.lower() in APPLY_KEYS:
                 self._error(key, f"write `{key.lower()}` in lower case")
             else:
                 yield key, number
 
+    def _unknown(self, key: str) -> None:
+        """A slip of the pen stops the start; keys for somebody's Lua script are let pass."""
+        near = get_close_matches(key, APPLY_KEYS, 1)
+        if near:
+            message = f"expected a number (the score of a symbol); did you mean `{near[0]}`?"
+            self._error(key, message)
+            return
+        place, path = self.body.place(key), f"{self.path}.{key}"
+        self.problems.warning(place, f"{path}: neither a key of settings nor a score, ignored")
+
     def _enabled(self, scores: dict[str, float]) -> frozenset[str] | None:
         value = self.body.get("symbols_enabled")
         if isinstance(value, dict):  # a map also gives scores
             scores.update(self._numbers("symbols_enabled"))
-            return frozenset(value)
+            return frozenset(self._object("symbols_enabled"))
         return self._set("symbols_enabled")
 
     def _set(self, key: str) -> frozenset[str] | None:
-        return frozenset(self._strings(key)) if key in self.body else None
+        return None if self.body.get(key) is None else frozenset(self._strings(key))
 
     def _strings(self, key: str) -> list[str]:
         value = self.body.get(key)
         if value is None:
             return []
         items = value if isinstance(value, list) else [value]
-        for item in items:
-            if not isinstance(item, str):
-                self._error(key, f"expected a list of names, found `{item}`")
-        return [item for item in items if isinstance(item, str)]
+        if len(items) > MAX_ENTRIES:
+            self._too_many(key)
+        names: list[str] = []
+        for item in items[:MAX_ENTRIES]:
+            if isinstance(item, str):
+                names.append(item)
+            else:
+                self._error(key, f"expected a list of names, found {_shown(item)}")
+        return names
+
+    def _texts(self, key: str) -> dict[str, str]:
+        return {name: self._text(f"{key}.{name}", v) for name, v in self._object(key).items()}
+
+    def _text(self, key: str, value: Value) -> str:
+        if isinstance(value, dict | list) or value is None:
+            self._error(key, f"expected text, found {_shown(value)}")
+            return ""
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
     def _numbers(self, key: str) -> dict[str, float]:
         found: dict[str, float] = {}
         for name, value in self._object(key).items():
             number = _number(value)
             if number is None:
-                self._error(key, f"{name}: expected a number, found `{value}`")
+                self._error(key, f"{name}: expected a number, found {_shown(value)}")
             else:
                 found[name] = number
         return found
@@ -129,14 +158,15 @@ class _Reader:
         for name, value in self._object("actions").items():
             if isinstance(value, dict):
                 value = value.get("score", value.get("threshold"))
-            number = _number(value)
+            number = math.nan if _is_nan(value) else _number(value)
             if value is not None and number is None:
-                self._error("actions", f"{name}: expected a number or null, found `{value}`")
+                message = f"{name}: expected a number, null or nan, found {_shown(value)}"
+                self._error("actions", message)
                 continue
             found[action_name(name)] = number
         return found
 
-    def _inserted(self, scores: dict[str, float]) -> Iterable[InsertedSymbol]:
+    def _inserted(self) -> Iterable[InsertedSymbol]:
         value = self.body.get("symbols")
         if value is None:
             return
@@ -144,16 +174,17 @@ class _Reader:
             for name in self._strings("symbols"):
                 yield InsertedSymbol(name)
             return
-        for name, entry in value.items():
+        for name, entry in self._object("symbols").items():
             weight = entry
             options: tuple[str, ...] = ()
             if isinstance(entry, dict):
                 weight = entry.get("score", entry.get("weight", 1.0))
-                given = entry.get("options") or ()
-                options = tuple(str(o) for o in (given if isinstance(given, list) else (given,)))
+                given = entry.get("options")
+                listed = given if isinstance(given, list) else [given] if given else []
+                options = tuple(self._text(f"symbols.{name}", o) for o in listed[:MAX_ENTRIES])
             number = _number(weight)
             if number is None:
-                self._error("symbols", f"{name}: expected a weight, found `{weight}`")
+                self._error("symbols", f"{name}: expected a weight, found {_shown(weight)}")
             else:
                 yield InsertedSymbol(name, number, options)
 
@@ -167,96 +198,52 @@ class _Reader:
         value = self.body.get("policy", "default")
         if value not in ("default", "implicit_deny", "implicit_allow"):
             self._error(
-                "policy", f"expected default, implicit_deny or implicit_allow, not `{value}`"
+                "policy", f"expected default, implicit_deny or implicit_allow, not {_shown(value)}"
             )
             return "default"
         return cast(Policy, value)
 
-    def _object(self, key: str) -> Mapping[str, Value]:
+    def _object(self, key: str) -> dict[str, Value]:
+        """A section; of one that was written twice, the later keys win."""
         value = self.body.get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self._error(key, f"expected an object {{ … }}, found `{value}`")
-            return {}
-        return value
+        parts = value if isinstance(value, Array) and value.implicit else [value]
+        found: dict[str, Value] = {}
+        for part in parts:
+            if isinstance(part, dict):
+                found.update(islice(part.items(), MAX_ENTRIES + 1))
+            elif part is not None:
+                self._error(key, f"expected an object {{ … }}, found {_shown(part)}")
+        if len(found) > MAX_ENTRIES:
+            self._too_many(key)
+            found = dict(islice(found.items(), MAX_ENTRIES))
+        return found
 
     def _plain(self, key: str) -> dict[str, Any]:
-        value = self._object(key)
-        return to_plain(value) if isinstance(value, Object) else dict(value)
+        return {name: to_plain(value) for name, value in self._object(key).items()}
+
+    def _too_many(self, key: str) -> None:
+        self._error(key, f"more than {MAX_ENTRIES} entries, the rest is left out")
 
     def _error(self, key: str, message: str) -> None:
-        self.problems.error(self.body.place(key), f"{self.path}.{key}: {message}")
-
-
-def merge(layers: Sequence[tuple[int, Applied]], registry: SymbolRegistry) -> Applied:
-    """Merges settings of several layers, given lowest first; a later one wins per key."""
-    if len(layers) == 1:
-        return layers[0][1]
-    merged = Applied(
-        names=tuple(name for _, part in layers for name in part.names),
-        id=next((part.id for _, part in reversed(layers) if part.id), ""),
-        switches=_merged_switches(layers, registry),
-    )
-    symbols: dict[str, InsertedSymbol] = {}
-    for _, part in layers:
-        merged.scores = {**merged.scores, **part.scores}
-        merged.actions = {**merged.actions, **part.actions}
-        merged.variables = {**merged.variables, **part.variables}
-        merged.add_headers = {**merged.add_headers, **part.add_headers}
-        merged.remove_headers = {**merged.remove_headers, **part.remove_headers}
-        merged.messages = {**merged.messages, **part.messages}
-        merged.subject = part.subject if part.subject is not None else merged.subject
-        merged.flags |= part.flags
-        merged.whitelist = merged.whitelist or part.whitelist
-        symbols.update((symbol.name, symbol) for symbol in part.symbols)
-    merged.symbols = tuple(symbols.values())
-    return merged
-
-
-def _merged_switches(layers: Sequence[tuple[int, Applied]], registry: SymbolRegistry) -> Switches:
-    """Each symbol by itself: named beats group, then the higher layer, then disabled."""
-    parts = [(layer, part.switches) for layer, part in layers if part.switches != NO_SWITCHES]
-    if not parts:
-        return NO_SWITCHES
-    if len(parts) == 1:
-        return parts[0][1]
-    votes: dict[str, tuple[bool, int, bool]] = {}
-
-    def vote(names: Iterable[str], named: bool, layer: int, disabled: bool) -> None:
-        for name in names:
-            mine = (named, layer, disabled)
-            votes[name] = max(votes.get(name, mine), mine)
-
-    for layer, switches in parts:
-        vote(_members(switches.groups_enabled, registry), False, layer, False)
-        vote(_members(switches.groups_disabled, registry), False, layer, True)
-        vote(switches.symbols_enabled or (), True, layer, False)
-        vote(switches.symbols_disabled, True, layer, True)
-    restricts = any(switches.restricts for _, switches in parts)
-    enabled = frozenset(name for name, (_, _, disabled) in votes.items() if not disabled)
-    return Switches(
-        symbols_enabled=enabled if restricts else None,
-        symbols_disabled=frozenset(name for name, vote in votes.items() if vote[2]),
-        by_id=all(switches.by_id for _, switches in parts),
-    )
-
-
-def _members(groups: Iterable[str] | None, registry: SymbolRegistry) -> Iterable[str]:
-    for name in groups or ():
-        group = registry.groups.get(name)
-        yield from group.members if group is not None else ()
+        place = self.body.place(key.partition(".")[0])
+        self.problems.error(place, f"{self.path}.{key}: {message}")
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or value is None:
+    """A finite number, written as such or in quotes."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, (int, float)):
-        return float(value)
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return None
-        return number if math.isfinite(number) else None
-    return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_nan(value: object) -> bool:
+    return (isinstance(value, str) and value.lower() == "nan") or value != value
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from gatepost.config import Problems
 from gatepost.mail import Address
-from gatepost.scan.envelope import envelope_address
+from gatepost.scan.envelope import IPAddress
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.maps import Map, MapLibrary
 from gatepost.scan.regexps import Regexp, RegexpError, parse_regexp
@@ -82,7 +82,7 @@ class MatcherReader:
     def _read_key(self, key: str, value: Value) -> list[Matcher]:
         if key in ("authenticated", "local"):
             # Present and truthy is a condition; `no` is as if the key were not there.
-            return [Matcher(key, key, _TRUTHS[key])] if _truthy(value) else []
+            return [Matcher(key, key, _TRUTHS[key])] if is_truthy(value) else []
         if key in ("header", "request_header"):
             return self._headers(key, value)
         if key == "selector":
@@ -164,7 +164,7 @@ class MatcherReader:
             domain = address.domain.lower()
             if addr in full or (domain and domain in domains) or address.user.lower() in users:
                 return True
-            if any(regexp.search(addr) for regexp in regexps):
+            if any(r.test(addr) or r.test(address.addr) for r in regexps):
                 return True
             return any(
                 addr in lookup or (domain and (domain in lookup or "@" + domain in lookup))
@@ -185,19 +185,20 @@ class MatcherReader:
             return lambda text: lookup is not None and text in lookup
         if item.startswith("/"):
             regexps = self._regexp(key, item)
-            return lambda text: any(regexp.search(text) for regexp in regexps)
+            return lambda text: any(regexp.test(text) for regexp in regexps)
         literal = item.lower()
         return lambda text: text.lower() == literal
 
     def _headers(self, key: str, value: Value) -> list[Matcher]:
-        if not isinstance(value, dict):
-            self._error(key, 'expected an object such as { "X-Name" = "/regexp/"; }')
-            return []
         found: list[Matcher] = []
-        for name, wanted in value.items():
-            test = self._header_test(key, name, wanted)
-            if test is not None:
-                found.append(Matcher(key, f"{key}:{name}", test))
+        for part in value if isinstance(value, list) else [value]:
+            if not isinstance(part, dict):
+                self._error(key, 'expected an object such as { "X-Name" = "/regexp/"; }')
+                continue
+            for name, wanted in part.items():
+                test = self._header_test(key, name, wanted)
+                if test is not None:
+                    found.append(Matcher(key, f"{key}:{name}", test))
         return found
 
     def _header_test(self, key: str, name: str, wanted: Value) -> Test | None:
@@ -206,19 +207,19 @@ class MatcherReader:
             return lambda task: bool(read(task, name)) is wanted
         regexps: list[Regexp] = []
         for item in wanted if isinstance(wanted, list) else [wanted]:
-            if not isinstance(item, str):
+            if isinstance(item, bool) or not isinstance(item, str | int | float):
                 self._error(key, f"{name}: expected a regular expression, true or false")
                 return None
             # Here every string is a regular expression, with or without the slashes.
-            regexps.extend(self._regexp(key, item))
-        return lambda task: any(r.search(v) for v in read(task, name) for r in regexps)
+            regexps.extend(self._regexp(key, str(item)))
+        return lambda task: any(r.test(v) for v in read(task, name) for r in regexps)
 
     def _selectors(self, value: Value) -> list[Matcher]:
         delimiter = self.rule.get("delimiter", "")
         found: list[Matcher] = []
         for item in self._strings("selector", value):
             try:
-                selector = parse_selector(item, delimiter=str(delimiter or ""))
+                selector = parse_selector(item, delimiter=str(delimiter or ""), maps=self.maps)
             except ExpressionError as error:
                 self._error("selector", str(error))
                 continue
@@ -229,10 +230,15 @@ class MatcherReader:
 
     def _strings(self, key: str, value: Value) -> Sequence[str]:
         items = value if isinstance(value, list) else [value]
+        found: list[str] = []
         for item in items:
-            if not isinstance(item, str):
+            if isinstance(item, str):
+                found.append(item)
+            elif isinstance(item, int | float) and not isinstance(item, bool):
+                found.append(str(item))  # `user = 12345;`
+            else:
                 self._error(key, f"expected a string or a list of strings, found `{item}`")
-        return [item for item in items if isinstance(item, str)]
+        return found
 
     def _regexp(self, key: str, text: str) -> list[Regexp]:
         try:
@@ -266,23 +272,25 @@ def _yields(selector: Selector) -> Test:
     return lambda task: bool(selector.evaluate(task))
 
 
-def _truthy(value: Value) -> bool:
+def is_truthy(value: Value) -> bool:
     if isinstance(value, str):
         return value.lower() not in ("", "no", "false", "off", "0")
     return bool(value)
 
 
-def _ip(task: Any) -> Any:
-    return task.ip
+def _ip(task: Any) -> IPAddress | None:
+    found: IPAddress | None = task.ip
+    return found
 
 
-def _peer(task: Any) -> Any:
-    address = envelope_address(task.envelope.peer)
+def _peer(task: Any) -> IPAddress | None:
+    """Who connected to us; ``None`` for a UNIX socket."""
     try:
-        network = ip_network(address.addr) if address else None
+        address: IPAddress = ip_address(task.envelope.peer)
     except ValueError:
         return None
-    return network.network_address if network is not None else None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def _mime_header(task: Any, name: str) -> list[str]:

@@ -21,8 +21,8 @@ from gatepost.scan.errors import ExpressionError
 from gatepost.scan.expressions import Expression, parse_expression
 from gatepost.scan.maps import MapLibrary
 from gatepost.scan.settings_apply import read_apply
-from gatepost.scan.settings_matchers import MATCHER_KEYS, Matcher, MatcherReader
-from gatepost.ucl import Object, Value
+from gatepost.scan.settings_matchers import MATCHER_KEYS, Matcher, MatcherReader, is_truthy
+from gatepost.ucl import Array, Object, Value
 
 PRIORITIES = {"high": 3, "medium": 2, "low": 1}
 OTHER_KEYS = (
@@ -131,13 +131,24 @@ def read_rules(section: Object, maps: MapLibrary, problems: Problems) -> list[Se
     for name, body in section.items():
         if name in ("enabled", "disabled"):
             continue
-        if not isinstance(body, Object):
-            problems.error(section.place(name), f"settings.{name}: expected a rule {{ … }}")
+        message = _why_no_rule(name, body)
+        if message or not isinstance(body, Object):
+            problems.error(section.place(name), f"settings.{name}: {message}")
             continue
         rule = _Reader(name, body, maps, problems).read()
         if rule is not None:
             rules.append(rule)
     return _with_ids(rules, section, problems)
+
+
+def _why_no_rule(name: str, body: Value) -> str:
+    if isinstance(body, Array) and body.implicit:
+        return "there are two rules of this name"
+    if not isinstance(body, Object):
+        return "expected a rule { … }"
+    if name == "settings" and body.keys().isdisjoint((*MATCHER_KEYS, *OTHER_KEYS)):
+        return "the file holds the body of the section already, leave out `settings { }`"
+    return ""
 
 
 class _Reader:
@@ -168,7 +179,7 @@ class _Reader:
                 priority=self._priority(self.body.get("priority")),
                 applied=applied,
                 matchers=matchers,
-                inverse=self.body.get("inverse") in (True, "yes", "true", 1),
+                inverse=is_truthy(self.body.get("inverse")),
                 expression=expression,
             )
         except ExpressionError as error:
@@ -177,7 +188,7 @@ class _Reader:
 
     def _applied(self) -> Applied | None:
         body = self.body.get("apply")
-        whitelist = any(self.body.get(key) for key in ("whitelist", "want_spam"))
+        whitelist = any(is_truthy(self.body.get(key)) for key in ("whitelist", "want_spam"))
         inserted = tuple(InsertedSymbol(name) for name in self._symbols())
         if not isinstance(body, Object):
             if body is None and (whitelist or inserted):
@@ -210,9 +221,18 @@ class _Reader:
             return None
 
     def _priority(self, value: Value) -> int:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return int(value)
-        return PRIORITIES.get(str(value).lower(), 1)
+        if value is None:
+            return 1
+        word = str(value).lower()
+        try:
+            return PRIORITIES[word] if word in PRIORITIES else int(float(word))
+        except (ValueError, OverflowError):
+            self.problems.warning(
+                self.body.place("priority"),
+                f"{self.path}.priority: expected high, medium, low or a number, "
+                f"found `{value}`, taken as low",
+            )
+            return 1
 
     def _id(self) -> str | None:
         value = self.body.get("id")
