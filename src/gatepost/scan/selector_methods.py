@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gatepost.mail import Header, Url
@@ -43,7 +44,7 @@ def field(read: Read, *, many: bool = False) -> Method:
 
 def attributes(*names: str) -> dict[str, Method]:
     """Fields that are called here as there."""
-    return {name: field(lambda thing, name=name: getattr(thing, name)) for name in names}
+    return {name: field(attrgetter(name)) for name in names}
 
 
 def flagged(name: str) -> Method:
