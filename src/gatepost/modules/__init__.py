@@ -6,10 +6,12 @@ from __future__ import annotations
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
+from gatepost.modules.spf import Spf
 from gatepost.scan.module import Module
 
 ALL: tuple[type[Module], ...] = (
     OnceReceived,
     Python,
     Ratelimit,
+    Spf,
 )
