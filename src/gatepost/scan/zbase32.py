@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 ALPHABET = "ybndrfg8ejkmcpqxot1uwisza345h769"
+HASH_LENGTH = 103  # characters of 64 bytes
 
 
 def zbase32(data: bytes) -> str:
@@ -18,6 +19,7 @@ def zbase32(data: bytes) -> str:
     return "".join(ALPHABET[(number >> (5 * at)) & 31] for at in range(length))
 
 
-def hashed(text: str) -> str:
-    """BLAKE2b (64 bytes) of the text, in ``zbase32``: 103 characters."""
-    return zbase32(blake2b(text.encode("utf-8", "surrogateescape")).digest())
+def hashed(text: str, length: int = HASH_LENGTH) -> str:
+    """The first ``length`` characters of the BLAKE2b (64 bytes) of the text in ``zbase32``."""
+    digest = blake2b(text.encode("utf-8", "surrogateescape")).digest()
+    return zbase32(digest[: (length * 5 + 7) // 8])[:length]

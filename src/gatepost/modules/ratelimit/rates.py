@@ -83,7 +83,7 @@ class Rate(msgspec.Struct, frozen=True):
     def keys(self, limit: Limit, values: Iterable[str], prefix: str) -> list[str]:
         """The names under which ``limit`` is stored for these values, as Rspamd has them."""
         raw = (f"{limit.prefix}{value}" for value in values)
-        return [prefix + hashed(key)[: min(24, len(key))] for key in raw]
+        return [prefix + hashed(key, min(24, len(key))) for key in raw]
 
 
 class RateReader:
