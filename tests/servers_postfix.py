@@ -201,6 +201,8 @@ def _write_config(folder: Path, main: Options) -> None:
     shutil.chown(folder / "data", "postfix", "postfix")
     text = "".join(f"{key} = {value}\n" for key, value in main.items())
     (folder / "etc/main.cf").write_text(text)
+    # Postfix waits until the file is two seconds old, lest somebody still writes it.
+    os.utime(folder / "etc/main.cf", (0, 0))
 
 
 def _write_master(folder: Path, listeners: Mapping[int, Options]) -> None:

@@ -175,6 +175,7 @@ def test_gtube_from_outside_is_refused_too(house: House) -> None:
         _receive(house, letter(GTUBE))
 
 
+@pytest.mark.slow
 def test_the_message_after_the_limit_is_told_to_try_again(house: House) -> None:
     for _ in range(LIMIT):
         _submit(house, letter(), user="fred@example.org")
@@ -183,6 +184,7 @@ def test_the_message_after_the_limit_is_told_to_try_again(house: House) -> None:
     assert answer == (451, '4.7.1 Ratelimit "user" exceeded')
 
 
+@pytest.mark.slow
 def test_the_limit_is_each_users_own(house: House) -> None:
     for user in ("carol@example.org", "dora@example.org"):
         for _ in range(LIMIT // 2 + 1):
@@ -190,6 +192,7 @@ def test_the_limit_is_each_users_own(house: House) -> None:
             house.postfix.sink.next()
 
 
+@pytest.mark.slow
 def test_mail_from_outside_is_neither_signed_nor_limited(house: House) -> None:
     for _ in range(LIMIT + 2):
         _receive(house, letter())
