@@ -168,7 +168,7 @@ def find_body(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     # The shape that the first line promises is looked for first, the others only before it.
     if crlf:
         found = data.find(b"\n\r\n", start, end)
-        others = data.find(b"\n\n", start, end if found < 0 else found)
+        others = data.find(b"\n\n", start, end if found < 0 else found + 1)
     else:
         found = data.find(b"\n\n", start, end)
         others = data.find(b"\n\r", start, end if found < 0 else found)
