@@ -52,6 +52,11 @@ CONFIG = {
           header { Subject = "/^hold me/"; }
           apply { symbols = ["WIRE_NINE"]; actions { quarantine = 9; } }
         }
+        worded {
+          priority = high;
+          header { Subject = "/^in other words/"; }
+          apply { messages { smtp_message = "100% spam, see 5% below"; } }
+        }
     """,
     "local.d/groups.conf": 'group "wire" { symbols { WIRE_NINE { weight = 9.0; } } }',
 }
@@ -150,9 +155,26 @@ def test_a_letter_of_a_user_arrives_unchanged_but_for_its_signatures(house: Hous
     assert names == ["Received", "DKIM-Signature", "DKIM-Signature"]
 
 
-@pytest.mark.parametrize("text", ["Grüße", "", "ends in blanks  \r\n\r\n\r\n"])
-def test_dkimpy_verifies_both_signatures(house: House, text: str) -> None:
-    _submit(house, letter(text))
+def test_a_letter_of_many_milter_chunks_arrives_unchanged(house: House) -> None:
+    sent = letter("\r\n".join(f"{number:071}" for number in range(4000)))
+    _submit(house, sent)
+    assert house.postfix.sink.next().content.endswith(sent)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        letter(),
+        letter("Grüße"),
+        letter(""),
+        letter("ends in blanks  \r\n\r\n\r\n"),
+        letter(subject="one that is\r\n folded,\r\n\ttwice, and  has  blanks "),
+        letter(headers=[("Cc", "carol@example.org"), ("Reply-To", "x@example.net")]),
+    ],
+    ids=["plain", "8 bit", "no text", "blanks at the end", "folded subject", "more headers"],
+)
+def test_dkimpy_verifies_both_signatures(house: House, message: bytes) -> None:
+    _submit(house, message)
     content = house.postfix.sink.next().content
     records = {f"{name}.".encode(): value.encode() for name, value in house.keys.items()}
     verifier = dkim.DKIM(content)
@@ -168,6 +190,11 @@ def test_opendkim_verifies_both_signatures(house: House, tmp_path: Path) -> None
 
 def test_gtube_is_refused_at_smtp_time(house: House) -> None:
     assert _refusal(house, letter(GTUBE)) == (554, "5.7.1 Gtube pattern")
+
+
+def test_a_percent_sign_reaches_the_client_as_one(house: House) -> None:
+    answer = _refusal(house, letter(GTUBE, subject="in other words"))
+    assert answer == (554, "5.7.1 100% spam, see 5% below")
 
 
 def test_gtube_from_outside_is_refused_too(house: House) -> None:
