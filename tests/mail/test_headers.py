@@ -101,6 +101,7 @@ def test_a_header_of_a_million_folds_is_one_field() -> None:
         (b"A: 1\r\r\nB: 2\r\r\n\r\r\nbody", (14, 17)),
         (b"A: 1\r\nB: 2\n\nbody\r\n\r\n", (11, 12)),
         (b"A: 1\nB: 2\r\n\r\nbody\n\n", (11, 13)),
+        (b"A: 1\r\n\n\r\nbody", (6, 7)),
         (b"A: 1\r\nB: 2\r\n", None),
         (b"", None),
     ],
