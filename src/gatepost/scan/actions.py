@@ -80,7 +80,8 @@ class ActionTable:
                 for action in self.actions.values()
                 if _is_number(action.threshold) and not action.disabled and not action.ham
             ),
-            key=lambda action: action.threshold or 0.0,
+            # Of two with one threshold the more severe is meant, as in Rspamd [3.4 live].
+            key=lambda action: (action.threshold or 0.0, action.severity),
         )
         self.thresholds: dict[str, float] = {
             action.name: action.threshold or 0.0 for action in reversed(self._by_threshold)
