@@ -79,7 +79,9 @@ def _split(address: str) -> tuple[str, str]:
         return host, rest[1:]
     if _is_ipv6(address):
         return address, ""
-    host, _, port = address.partition(":")
+    host, colon, port = address.partition(":")
+    if colon and not port:
+        raise BindError(f"{address!r}: expected a port after the colon")
     if host not in ("*", "*v4", "*v6") and not _HOST.fullmatch(host):
         raise BindError(f"{address!r} is no address; expected {SHAPES}")
     if host.isdigit():

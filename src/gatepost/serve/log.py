@@ -38,6 +38,7 @@ class Log(logging.Handler):
         self._output, color = _open(options)
         self._format = LineFormat(options, worker_type, color=color)
         self._debugged: list[logging.Logger] = []
+        self._is_open = True
 
     def install(self) -> None:
         """Makes this the log of the process; one that was before stays open."""
@@ -85,8 +86,11 @@ class Log(logging.Handler):
             log.error("%s", error)
 
     def close(self) -> None:
+        """Ends it; the logging module calls this once more at exit."""
         self.uninstall()
-        self._output.close()
+        if self._is_open:
+            self._is_open = False
+            self._output.close()
         super().close()
 
 

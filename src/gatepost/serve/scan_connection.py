@@ -246,7 +246,7 @@ class ScanConnection(asyncio.Protocol):
         if transport.get_write_buffer_size():
             patience = self._listener.options.timeout
         self._timer = self._loop.call_later(patience, transport.abort)
-        if self._client_is_done:
+        if self._client_is_done or not transport.can_write_eof():  # TLS cannot shut one side
             transport.close()
             return
         transport.resume_reading()

@@ -28,6 +28,7 @@ from gatepost.serve.sockets import BACKLOG
 from gatepost.serve.worker_process import ACCEPTING, FAILED, GO, HURRY, MAX_WORD, READY
 
 CLOSING = 5.0  # seconds for the parts to close
+SETTLING = 0.05  # seconds between the last accept and the drain
 LAST_WORDS = 1.5  # seconds for answers that are written to go out
 FAILED_START = 1  # exit code
 
@@ -132,9 +133,12 @@ class Worker:
 
     async def _finish(self, loop: asyncio.AbstractEventLoop) -> None:
         """Accepts no more, answers what it holds, or gives it up when time is over."""
-        log.info("stops; %d connections are open", self._open_connections())
         for server in self._servers:
             server.close()
+        # Connections that the kernel gave us just before are still to be taken in; a server
+        # that drains would turn them away.
+        await asyncio.sleep(SETTLING)
+        log.info("stops; %d connections are open", self._open_connections())
         grace = 0.0 if self._hurries else self._prepared.grace
         self._draining = loop.create_task(self._drain(grace))
         try:
