@@ -11,10 +11,11 @@ import base64
 import hashlib
 from collections.abc import Callable
 
+from gatepost.scan.zbase32 import zbase32
+
 BLAKE2_KEY = hashlib.blake2b(b"rspamd").digest()
 """With it a selector's digest of a file is the one that ``Part.digest`` has."""
 
-Z_BASE_32 = "ybndrfg8ejkmcpqxot1uwisza345h769"
 RFC_BASE_32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 TO_BLEACH = str.maketrans(RFC_BASE_32, "qpzry9x8gf2tvdw0s3jn54khce6mua7l")
 
@@ -33,12 +34,6 @@ def encode(data: bytes, encoding: str) -> str:
     return ENCODINGS[encoding](data)
 
 
-def to_z_base_32(data: bytes) -> str:
-    """Rspamd's z-base-32: the lowest five bits first, and as many characters as there are bits."""
-    bits = int.from_bytes(data, "little")
-    return "".join(Z_BASE_32[bits >> at & 31] for at in range(0, 8 * len(data), 5))
-
-
 def to_rfc_base_32(data: bytes) -> str:
     """RFC 4648 6, without padding."""
     return base64.b32encode(data).decode("ascii").rstrip("=")
@@ -46,7 +41,7 @@ def to_rfc_base_32(data: bytes) -> str:
 
 ENCODINGS: dict[str, Callable[[bytes], str]] = {
     "hex": bytes.hex,
-    "base32": to_z_base_32,
+    "base32": zbase32,
     "bleach32": lambda data: to_rfc_base_32(data).translate(TO_BLEACH),
     "rbase32": to_rfc_base_32,
     "base64": lambda data: base64.b64encode(data).decode("ascii"),

@@ -269,7 +269,7 @@ def user_address(user: str) -> Address:
 
 
 def _yields(selector: Selector) -> Test:
-    return lambda task: bool(selector.evaluate(task))
+    return lambda task: selector.matches(task)
 
 
 def is_truthy(value: Value) -> bool:
