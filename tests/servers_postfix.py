@@ -114,10 +114,6 @@ class PostfixServer:
         printed = subprocess.run(command, check=True, capture_output=True, timeout=WAIT).stdout
         return [json.loads(line) for line in printed.splitlines()]
 
-    def flush(self) -> None:
-        """Tries everything that was deferred again."""
-        subprocess.run(["postqueue", "-c", self._config, "-f"], check=True, timeout=WAIT)
-
     @property
     def _config(self) -> str:
         return str(self.folder / "etc")
@@ -160,7 +156,7 @@ def _start(config: Path) -> RunningProcess:
     subprocess.run(["postfix", "-c", str(config), "check"], check=True, timeout=WAIT)
     where = ["postconf", "-c", str(config), "-h", "daemon_directory"]
     daemons = subprocess.run(where, check=True, capture_output=True, text=True).stdout.strip()
-    # Not "postfix start": this master is our own child, and leads the group of all its own.
+    # Not "postfix start": this master is our own child, and leads a group that has all of its own.
     return RunningProcess([f"{daemons}/master", "-c", str(config), "-s"])
 
 

@@ -88,3 +88,13 @@ def test_letters_pass_again_when_all_workers_died(
         codes.append(_submit(postfix, "again"))
     assert {code // 100 for code in codes} <= {2, 4}
     assert postfix.sink.next().header("Subject") == ["again"]
+
+
+def test_local_mail_waits_in_the_maildrop_while_the_scanner_is_down(
+    pair: tuple[GatepostServer, PostfixServer],
+) -> None:
+    gatepost, postfix = pair
+    gatepost.process.stop()
+    postfix.sendmail(ALICE, [BOB], letter())
+    postfix.process.wait_for("milter-reject: .*4.7.1 Service unavailable")
+    assert [waiting["queue_name"] for waiting in postfix.queue()] == ["maildrop"]
