@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The places of workers, and what a generation must have to be served."""
 
+import os
 import re
+import signal
 import socket
 
 import pytest
 
 from gatepost.serve.bind_address import parse_bind
 from gatepost.serve.errors import BindError, ServeError
-from gatepost.serve.generation import FIRST_BACKOFF, LONG_LIFE, MAX_BACKOFF, Generation, Slot
+from gatepost.serve.generation import (
+    FIRST_BACKOFF,
+    HANGING,
+    LONG_LIFE,
+    MAX_BACKOFF,
+    STARTING,
+    Generation,
+    Slot,
+)
 from gatepost.serve.prepared import MilterListener, Prepared, ScanPortListener
-from gatepost.serve.worker_process import WorkerProcess
+from gatepost.serve.worker_process import Stage, WorkerProcess
 
 
 async def nobody():
@@ -87,3 +97,24 @@ def test_there_is_always_a_worker():
 def test_what_cannot_be_served_is_said(listeners, error, why):
     with pytest.raises(error, match=why):
         Generation(prepared(*listeners), None)
+
+
+@pytest.mark.parametrize(
+    "stage, patience, why",
+    [
+        (Stage.STARTING, STARTING, "it did not start in time"),
+        (Stage.ACCEPTING, STARTING, "it did not start in time"),
+        (Stage.READY, HANGING, "it hung"),
+    ],
+)
+def test_a_worker_that_hangs_is_killed(stage, patience, why):
+    one = Generation(prepared(scan("127.0.0.1:0"), workers=1), None)
+    worker = one.slots[0].worker = WorkerProcess.fork(lambda channel: signal.pause() or 0)
+    worker.stage = stage
+    one.kill_overdue(worker.heard + patience - 1)
+    assert not worker.reason and one.wakes_at() == worker.heard + patience
+    one.kill_overdue(worker.heard + patience + 1)
+    assert os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT).si_status == signal.SIGKILL
+    assert worker.reap() == why
+    worker.channel.close()
+    one.close(None)

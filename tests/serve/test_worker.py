@@ -129,6 +129,13 @@ async def test_a_worker_that_comes_later_is_ready_at_once():
         assert (await running.exchange(PING)).status == 200
 
 
+async def test_a_worker_whose_loop_turns_shows_it(monkeypatch):
+    monkeypatch.setattr("gatepost.serve.worker.ALIVE_EVERY", 0.001)
+    async with working(Parts(Scanner()), announced=True) as running:
+        heard = [await running.hears() for _ in range(5)]
+    assert heard == ["accepting", "ready", "alive", "alive", "alive"]
+
+
 async def fails():
     raise GatepostError("the store\nis out of reach")
 

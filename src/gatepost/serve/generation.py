@@ -21,6 +21,7 @@ FIRST_BACKOFF, MAX_BACKOFF = 0.5, 30.0
 """Seconds before a dead worker is replaced: the first time, and after dying again and again."""
 LONG_LIFE = 60.0  # seconds; who lived as long died of something else
 STARTING = 120.0  # seconds that a worker may take to accept
+HANGING = 60.0  # seconds without a sign of life
 KILL_MARGIN = 3.0  # seconds beyond its own grace before a worker is killed
 IGNORED_BY_WORKERS = (signal.SIGINT, signal.SIGHUP)  # a terminal sends them to the whole group
 DEFAULT_IN_WORKERS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
@@ -103,18 +104,18 @@ class Generation:
         """Those that are to be filled again."""
         return [slot for slot in self.slots if slot.worker is None and now >= slot.due]
 
-    def overdue(self, now: float) -> list[WorkerProcess]:
-        """Workers that hang in their start."""
-        return [
-            worker
-            for worker in self.workers
-            if worker.stage is not Stage.READY and now > worker.began + STARTING
-        ]
+    def kill_overdue(self, now: float) -> None:
+        """Kills workers that hang, in their start or later: in a rule of somebody's, say."""
+        for worker in self.workers:
+            if now > _deadline(worker):
+                started = worker.stage is Stage.READY
+                worker.reason = "it hung" if started else "it did not start in time"
+                worker.kill()
 
     def wakes_at(self) -> float:
         """When something is to be done here, on the monotonic clock."""
         times = [slot.due for slot in self.slots if slot.worker is None]
-        times += [w.began + STARTING for w in self.workers if w.stage is not Stage.READY]
+        times += map(_deadline, self.workers)
         return min(times, default=float("inf"))
 
     def addresses(self) -> str:
@@ -147,6 +148,12 @@ def announce(generation: Generation) -> None:
         os.write(2, line.encode())
     except OSError:  # nobody listens there
         pass
+
+
+def _deadline(worker: WorkerProcess) -> float:
+    if worker.reason:  # its end is on its way
+        return float("inf")
+    return worker.heard + HANGING if worker.stage is Stage.READY else worker.began + STARTING
 
 
 def _take_signals() -> None:

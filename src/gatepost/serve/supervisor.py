@@ -82,7 +82,9 @@ class Supervisor:
 
     def _turn(self) -> None:
         wait = max(0.0, self._wakes_at() - monotonic())
-        for key, _ in self._selector.select(min(wait, LONGEST_WAIT)):
+        events = self._selector.select(min(wait, LONGEST_WAIT))
+        now = monotonic()  # not later: a reload takes time in which we hear no worker
+        for key, _ in events:
             if isinstance(key.data, WorkerProcess):
                 self._listen(key.data)
         for number in self._inbox.take():
@@ -92,7 +94,7 @@ class Supervisor:
             if how is not None:
                 self._bury(worker, how)
         self._advance()
-        self._keep_time()
+        self._keep_time(now)
 
     def _wakes_at(self) -> float:
         times = [worker.kill_at for worker in self._leaving]
@@ -116,8 +118,7 @@ class Supervisor:
         if not worker.listen():  # SIGCHLD tells the rest
             self._selector.unregister(worker.channel)
 
-    def _keep_time(self) -> None:
-        now = monotonic()
+    def _keep_time(self, now: float) -> None:
         for worker in self._leaving:
             if now > worker.kill_at:
                 log.warning("worker %d did not stop in time and is killed", worker.pid)
@@ -125,9 +126,7 @@ class Supervisor:
         if self._stops:
             return
         for one in self._generations():
-            for worker in one.overdue(now):
-                worker.reason = "it did not start in time"
-                worker.kill()
+            one.kill_overdue(now)
         if self._serving is not None:
             for slot in self._serving.empty_slots(now):
                 self._fill(self._serving, slot)

@@ -8,6 +8,7 @@ It stops on SIGTERM, and when its supervisor has gone: nobody would replace or r
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import signal
 import socket
@@ -25,8 +26,18 @@ from gatepost.serve.prepared import Listener, MilterListener, Prepared, WorkerPa
 from gatepost.serve.reply import Scan
 from gatepost.serve.scan_port import ScanPort
 from gatepost.serve.sockets import BACKLOG
-from gatepost.serve.worker_process import ACCEPTING, FAILED, GO, HURRY, MAX_WORD, READY
+from gatepost.serve.worker_process import (
+    ACCEPTING,
+    ALIVE,
+    ALIVE_EVERY,
+    FAILED,
+    GO,
+    HURRY,
+    MAX_WORD,
+    READY,
+)
 
+TALE_OF_HANGING = 30.0  # seconds; the supervisor's patience is longer
 CLOSING = 5.0  # seconds for the parts to close
 SETTLING = 0.05  # seconds between the last accept and the drain
 LAST_WORDS = 1.5  # seconds for answers that are written to go out
@@ -78,6 +89,7 @@ class Worker:
         self._hurries = False
         self._opening: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._life: asyncio.TimerHandle | None = None
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -92,6 +104,9 @@ class Worker:
         finally:
             loop.remove_reader(self._channel)
             await self._close_parts()
+            if self._life is not None:
+                self._life.cancel()
+            faulthandler.cancel_dump_traceback_later()
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> int:
         self._opening = loop.create_task(self._open())
@@ -202,6 +217,14 @@ class Worker:
                 front.ready = True
         log.log(NOTICE, "serves")
         self._say(READY)
+        self._show_life()
+
+    def _show_life(self) -> None:
+        """A loop that hangs shows none: then its Python stack goes to standard error."""
+        self._say(ALIVE)
+        faulthandler.dump_traceback_later(TALE_OF_HANGING, file=2)
+        loop = asyncio.get_running_loop()
+        self._life = loop.call_later(ALIVE_EVERY, self._show_life)
 
     def _say(self, line: str) -> None:
         try:

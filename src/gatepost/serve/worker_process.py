@@ -7,8 +7,9 @@ thread, no event loop and no connection that a child could share by accident. A 
 replaced gets the configuration that its fellows run, whatever the files say by then.
 
 The channel is a pair of stream sockets with one word a line. The worker says ``accepting``,
-``ready``, or ``failed`` and why; the supervisor says ``go`` (``/ping`` may answer) and
-``hurry`` (no more grace). Its end shows either side that the other one has died.
+``ready``, or ``failed`` and why, and from then on ``alive`` as long as its loop turns; the
+supervisor says ``go`` (``/ping`` may answer) and ``hurry`` (no more grace). Its end shows
+either side that the other one has died.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from enum import IntEnum
 from time import monotonic
 from typing import NoReturn
 
-ACCEPTING, READY, FAILED = "accepting", "ready", "failed"
+ACCEPTING, READY, FAILED, ALIVE = "accepting", "ready", "failed", "alive"
 GO, HURRY = "go", "hurry"
 MAX_WORD = 4096  # bytes of a line
+ALIVE_EVERY = 5.0  # seconds
 BROKEN = 70  # exit code of a worker that broke; EX_SOFTWARE
 
 
@@ -43,14 +45,14 @@ class WorkerProcess:
     def __init__(self, pid: int, channel: socket.socket) -> None:
         self.pid = pid
         self.channel = channel
-        self.began = monotonic()
+        self.began = self.heard = monotonic()
         self.stage = Stage.STARTING
         self.reason = ""
         """Why it ends, where that is known."""
         self.was_told_to_go = False
         self.kill_at = float("inf")
         """On the monotonic clock; it was told to stop when this is finite."""
-        self._heard = b""
+        self._rest = b""
 
     @classmethod
     def fork(cls, run: Callable[[socket.socket], int]) -> WorkerProcess:
@@ -59,8 +61,9 @@ class WorkerProcess:
         In the child all signals that the parent catches are blocked until ``run`` says.
         """
         ours, theirs = socket.socketpair()
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # it was closed before we began
+                stream.flush()
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             pid = os.fork()
@@ -94,7 +97,8 @@ class WorkerProcess:
             data = b""
         if not data:
             return False
-        *lines, self._heard = (self._heard + data).split(b"\n")
+        self.heard = monotonic()
+        *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             word, _, rest = line.decode("utf-8", "replace").partition(" ")
             if word == FAILED:
