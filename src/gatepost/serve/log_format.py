@@ -138,8 +138,8 @@ def _message(record: logging.LogRecord) -> str:
 def _origin(record: logging.LogRecord) -> tuple[str, str]:
     if getattr(record, "result", False):
         return "task", RESULT_FUNCTION
-    function = record.funcName or ""
-    return record.name.removeprefix(_PACKAGE), function if function != "<module>" else ""
+    function = (record.funcName or "").strip("_<>")  # the private and the unnamed ones too
+    return record.name.removeprefix(_PACKAGE), function
 
 
 def _tag(record: logging.LogRecord) -> str:
