@@ -15,6 +15,7 @@ from gatepost.authn.dkim_key_cache import KeyCache, KeyMemory
 from gatepost.authn.dkim_key_record import KeyProblem, KeyRecord, parse_key_record
 from gatepost.authn.dkim_keygen import GeneratedKey, generate_key, write_record
 from gatepost.authn.dkim_keys import PrivateKey, load_private_key
+from gatepost.authn.dkim_private_keys import PrivateKeys, read_private_key
 from gatepost.authn.dkim_sign import SigningOptions, sign_dkim
 from gatepost.authn.dkim_signature import BadSignature, DkimSignature, parse_signature
 from gatepost.authn.dkim_verify import DkimVerdict, VerifyOptions, verify_dkim
@@ -77,6 +78,7 @@ __all__ = [
     "Override",
     "PrivateKey",
     "PrivateKeyError",
+    "PrivateKeys",
     "Property",
     "Reason",
     "ReportRow",
@@ -110,6 +112,7 @@ __all__ = [
     "parse_report_uri",
     "parse_report_uris",
     "parse_signature",
+    "read_private_key",
     "report_file_name",
     "report_xml",
     "sign_dkim",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gatepost.modules.dkim_signing import DkimSigning
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
@@ -10,6 +11,7 @@ from gatepost.modules.spf import Spf
 from gatepost.scan.module import Module
 
 ALL: tuple[type[Module], ...] = (
+    DkimSigning,
     OnceReceived,
     Python,
     Ratelimit,

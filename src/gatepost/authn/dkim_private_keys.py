@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Private keys that are in use: each is read once, and a file again when it has changed.
+
+A key that is missing or wrong is logged when that is found out and when it changes, not for
+each letter; whoever asked gets ``None``. Keys given as text are known by their digest.
+"""
+
+import hashlib
+import logging
+import os
+from typing import NamedTuple
+
+from gatepost.authn.dkim_keys import MAX_KEY_BYTES, PrivateKey, load_private_key
+from gatepost.authn.errors import PrivateKeyError
+
+log = logging.getLogger("gatepost.dkim")
+
+MAX_KEYS = 10_000
+"""Keys, and names of files that are not there, that are remembered."""
+
+Stamp = tuple[int, int, int]
+
+
+class Known(NamedTuple):
+    """A file as it was when last read: ``stamp`` is ``None`` while it is not there."""
+
+    stamp: Stamp | None
+    key: PrivateKey | None
+
+
+class PrivateKeys:
+    """All private keys of one module. ``size``: how many are kept; the one longest kept goes."""
+
+    def __init__(self, size: int = MAX_KEYS) -> None:
+        self.size = size
+        self.files: dict[str, Known] = {}
+        self.texts: dict[bytes, PrivateKey | None] = {}
+
+    def in_file(self, path: str) -> PrivateKey | None:
+        """The key in this file as it is now; ``None`` if there is none, or none that signs."""
+        stamp = stamp_of(path)
+        known = self.files.get(path)
+        if known is not None and known.stamp == stamp:
+            return known.key
+        key = None
+        if stamp is None:
+            was_there = known is not None and known.key is not None
+            level = logging.WARNING if was_there else logging.INFO
+            log.log(level, "no signing key: %s is not there", path)
+        else:
+            try:
+                key = read_private_key(path)
+            except PrivateKeyError as error:
+                log.error("no signing key: %s: %s", path, error)
+            else:
+                log.info("signing key %s: %s, %d bits", path, key.kind, key.bits)
+        make_room(self.files, self.size)
+        self.files[path] = Known(stamp, key)
+        return key
+
+    def in_text(self, text: str, whose: str) -> PrivateKey | None:
+        """The key in this text, of whatever form; ``whose`` names it in the log."""
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
+        if digest in self.texts:
+            return self.texts[digest]
+        key = None
+        try:
+            key = load_private_key(text)
+        except PrivateKeyError as error:
+            log.error("no signing key: that of %s: %s", whose, error)
+        make_room(self.texts, self.size)
+        self.texts[digest] = key
+        return key
+
+
+def read_private_key(path: str) -> PrivateKey:
+    """The key in a file. Raises :class:`PrivateKeyError`, also for what cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return load_private_key(file.read(MAX_KEY_BYTES + 1))
+    except OSError as error:
+        raise PrivateKeyError(f"cannot be read: {error.strerror}") from error
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """What changes with a file's content; ``None`` if there is no file."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def make_room(known: dict[str, Known] | dict[bytes, PrivateKey | None], size: int) -> None:
+    while known and len(known) >= size:
+        del known[next(iter(known))]  # type: ignore[arg-type]
