@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,9 +71,7 @@ def test_imports_never_point_up_or_sideways(path: Path) -> None:
         if other == room:
             continue
         floors = f"{room} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
-        assert FLOORS[other] < FLOORS[room] or (room, other) in SIDEWAYS, (
-            f"{path}:{line}: {floors}"
-        )
+        assert FLOORS[other] < FLOORS[room] or (room, other) in SIDEWAYS, f"{path}:{line}: {floors}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -114,6 +114,12 @@ def test_the_list_of_modules_is_complete_and_in_order() -> None:
 def test_every_module_has_a_page(module: type) -> None:
     page = ROOT / "docs" / "modules" / f"{module.name}.md"
     assert page.is_file(), f"docs/modules/{module.name}.md is missing: `make docs`"
+
+
+def test_generated_pages_are_fresh() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "write_docs.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_rooms_have_no_names_that_say_nothing() -> None:
