@@ -49,6 +49,8 @@ class CommandModule(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs ``gatepost ARGV``; returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # NumPy would start a thread for matrices that nobody multiplies, and `serve` forks.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return _run(arguments)
     except SystemExit as stop:  # argparse: --help, or wrong usage
