@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -12,6 +13,12 @@ from collections.abc import Mapping, Sequence
 
 WAIT = 30.0
 """Seconds after which what a server was to do is missed; it takes a second at most."""
+SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+def find_program(name: str) -> str | None:
+    """The path of a program; servers are often where only root's PATH leads."""
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *SBIN]))
 
 
 class RunningProcess:

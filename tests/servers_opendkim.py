@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from running_process import WAIT
+from running_process import WAIT, find_program
 
-PROGRAM = shutil.which("opendkim")
+PROGRAM = find_program("opendkim")
 
 needs_opendkim = [
     pytest.mark.server,

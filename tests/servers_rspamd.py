@@ -9,7 +9,6 @@ that ask somebody on the network.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from gatepost_server import write_files
-from running_process import WAIT, RunningProcess
+from running_process import WAIT, RunningProcess, find_program
 from servers_redis import find_free_port
 
-PROGRAM = shutil.which("rspamd")
-CLIENT = shutil.which("rspamc")
+PROGRAM = find_program("rspamd")
+CLIENT = find_program("rspamc")
 
 needs_rspamd = [
     pytest.mark.server,

@@ -7,17 +7,15 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gatepost_server import run_gatepost
 from letters import ADD_HEADER, GTUBE, NO_ACTION, REWRITE_SUBJECT, check, letter
 from servers_redis import needs_redis, start_redis
 from servers_rspamd import needs_rspamd, run_rspamd
+from signing_keys import make_signing_keys
 
 pytestmark = [*needs_rspamd, *needs_redis]
 
@@ -82,7 +80,8 @@ SHARED = {
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The scan ports of the two, ours first."""
     folder = tmp_path_factory.mktemp("pair")
-    shared = SHARED | {"local.d/dkim_signing.conf": _signing(folder)}
+    signing, _ = make_signing_keys(folder, ["s1"])
+    shared = SHARED | {"local.d/dkim_signing.conf": signing}
     with ExitStack() as stack:
         redis = start_redis(folder)
         stack.callback(redis.stop)
@@ -94,13 +93,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
         gatepost = stack.enter_context(run_gatepost(folder / "gatepost", shared | ours))
         rspamd = stack.enter_context(run_rspamd(folder / "rspamd", shared | theirs))
         yield gatepost.scan, rspamd.scan
-
-
-def _signing(folder: Path) -> str:
-    key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    (folder / "example.org.key").write_bytes(pem)
-    return f'domain {{ example.org {{ selector = "s1"; path = "{folder}/example.org.key"; }} }}'
 
 
 def _envelope(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import smtplib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,23 +12,17 @@ from pathlib import Path
 
 import dkim
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 
 from gatepost_server import run_gatepost
 from letters import ADD_HEADER, GTUBE, REWRITE_SUBJECT, letter
 from servers_opendkim import verify_with_opendkim
 from servers_postfix import PostfixServer, needs_postfix, run_postfix
 from servers_redis import find_free_port
+from signing_keys import make_signing_keys
 
 pytestmark = needs_postfix
 
-USERS = [f"{name}@example.org" for name in ("alice", "carol", "dora", "fred")]
+USERS = [f"{name}@example.org" for name in ("alice", "carol", "dora", "fred", "gina")]
 LIMIT = 10
 PUBLIC = "203.0.113.7"
 
@@ -41,7 +34,14 @@ CONFIG = {
     """,
     # An id from the listener or a macro chooses "outbound"; the daemon's name another rule.
     "local.d/settings.conf": """
-        outbound { id = "outbound"; apply { add_headers { X-Chosen = "by id"; } } }
+        outbound_scan {
+          id = "outbound";
+          apply {
+            groups_enabled = ["dkim", "ratelimit", "fuzzy", "neural"];
+            actions { reject = 15.0; "add header" = 6.0; }
+            add_headers { X-Chosen = "by id"; }
+          }
+        }
         originating {
           priority = high;
           request_header { "MTA-Name" = "/^ORIGINATING$/"; }
@@ -74,7 +74,7 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     second = f"127.0.0.1:{find_free_port()}"
-    signing, keys = _signing(folder)
+    signing, keys = make_signing_keys(folder, ["rsa", "ed"])
     files = CONFIG | {
         "local.d/dkim_signing.conf": signing,
         "rspamd.conf.local": f"""
@@ -101,28 +101,6 @@ def nothing_is_left_over(house: House) -> Iterator[None]:
     yield
     left = [message.header("Subject") for message in house.postfix.sink.all()]
     assert left == [], "more was delivered than the test took"
-
-
-def _signing(folder: Path) -> tuple[str, dict[str, str]]:
-    """Settings for an RSA and an Ed25519 signature, and the TXT records of their keys."""
-    keys = {
-        "rsa": rsa.generate_private_key(65537, 2048),
-        "ed": ed25519.Ed25519PrivateKey.generate(),
-    }
-    rows, records = [], {}
-    for selector, key in keys.items():
-        path = folder / f"{selector}.key"
-        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        rows.append(f'{{ selector = "{selector}"; path = "{path}"; }}')
-        public = key.public_key()
-        if isinstance(public, ed25519.Ed25519PublicKey):
-            kind, raw = "ed25519", public.public_bytes_raw()
-        else:
-            kind = "rsa"
-            raw = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        text = base64.b64encode(raw).decode()
-        records[f"{selector}._domainkey.example.org"] = f"v=DKIM1; k={kind}; p={text}"
-    return f"domain {{ example.org {{ selectors [ {', '.join(rows)} ] }} }}", records
 
 
 def _submit(
@@ -212,6 +190,15 @@ def test_the_message_after_the_limit_is_told_to_try_again(house: House) -> None:
 
 
 @pytest.mark.slow
+def test_the_limit_holds_under_settings_that_enable_its_group(house: House) -> None:
+    for _ in range(LIMIT):
+        _submit(house, letter(), user="gina@example.org", listener="macro")
+        house.postfix.sink.next()
+    answer = _refusal(house, letter(), user="gina@example.org", listener="macro")
+    assert answer == (451, '4.7.1 Ratelimit "user" exceeded')
+
+
+@pytest.mark.slow
 def test_the_limit_is_each_users_own(house: House) -> None:
     for user in ("carol@example.org", "dora@example.org"):
         for _ in range(LIMIT // 2 + 1):
@@ -252,7 +239,9 @@ def test_a_user_is_not_inherited_by_the_next_client(house: House) -> None:
 )
 def test_a_listener_chooses_its_settings(house: House, listener: str, chosen: list[str]) -> None:
     _submit(house, letter(), listener=listener)
-    assert house.postfix.sink.next().header("X-Chosen") == chosen
+    delivered = house.postfix.sink.next()
+    assert delivered.header("X-Chosen") == chosen
+    assert len(delivered.header("DKIM-Signature")) == 2, "these settings leave signing on"
 
 
 def test_the_id_holds_for_every_message_of_a_connection(house: House) -> None:
