@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """SPF, DKIM, ARC and DMARC as protocol libraries: usable without the scanner, DNS passed in."""
 
+from gatepost.authn.arc_seal import NewArcSet, seal_arc
+from gatepost.authn.arc_set import ArcReason, ArcSet, ChainStatus
+from gatepost.authn.arc_verify import ArcVerdict, verify_arc
 from gatepost.authn.authres import (
     AuthenticationResults,
     MethodResult,
@@ -57,9 +60,13 @@ from gatepost.authn.spf_record import SpfRecordCache
 __all__ = [
     "DEFAULT_SIGN_HEADERS",
     "AggregateReport",
+    "ArcReason",
+    "ArcSet",
+    "ArcVerdict",
     "AuthenticationResults",
     "AuthnError",
     "BadSignature",
+    "ChainStatus",
     "Destinations",
     "Discovery",
     "DkimIdentity",
@@ -75,6 +82,7 @@ __all__ = [
     "KeyRecord",
     "Letter",
     "MethodResult",
+    "NewArcSet",
     "Override",
     "PrivateKey",
     "PrivateKeyError",
@@ -115,8 +123,10 @@ __all__ = [
     "read_private_key",
     "report_file_name",
     "report_xml",
+    "seal_arc",
     "sign_dkim",
     "to_method_result",
+    "verify_arc",
     "verify_destinations",
     "verify_dkim",
     "write_record",

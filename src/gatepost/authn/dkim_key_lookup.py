@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which keys are published at a name, and which of them may check a signature? RFC 6376 6.1.2."""
 
+import asyncio
+from collections.abc import Iterable
+
 from gatepost.authn.dkim_key_cache import KeyCache, KeyRecords
 from gatepost.authn.dkim_key_record import KeyProblem, KeyRecord, parse_key_record
 from gatepost.authn.outcomes import Reason
@@ -27,6 +30,22 @@ async def find_keys(
     if cache is not None:
         cache.keep(name, records, now + answer.ttl)
     return records
+
+
+async def find_all_keys(
+    names: Iterable[str], resolver: Resolver, *, cache: KeyCache | None, now: float
+) -> dict[str, KeyRecords | KeyProblem]:
+    """As :func:`find_keys` for each of the names, all together and each once."""
+    different = sorted(set(names))
+    if len(different) == 1:  # most letters: no task is needed to wait for one thing
+        [name] = different
+        return {name: await find_keys(name, resolver, cache=cache, now=now)}
+    async with asyncio.TaskGroup() as group:
+        tasks = {
+            name: group.create_task(find_keys(name, resolver, cache=cache, now=now))
+            for name in different
+        }
+    return {name: task.result() for name, task in tasks.items()}
 
 
 def choose_keys(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from gatepost.authn.dkim_keys import PADDING, PrivateKey
+from gatepost.authn.dkim_keys import MIN_RSA_BITS, PADDING, PrivateKey
 from gatepost.authn.outcomes import Reason
 from gatepost.authn.tag_list import TagListError, parse_tag_list, split_colons, without_blanks
 
@@ -43,6 +43,11 @@ class KeyRecord(msgspec.Struct, frozen=True):
     testing: bool = False
     strict: bool = False
     notes: str = ""
+
+    @property
+    def too_short(self) -> bool:
+        """RFC 8301 3.2: what such a key has signed is never valid."""
+        return self.kind == "rsa" and self.bits < MIN_RSA_BITS
 
     def verifies(self, hash_name: str, digest: bytes, signature: bytes) -> bool:
         """Whether ``signature`` was made over ``digest`` with this key."""

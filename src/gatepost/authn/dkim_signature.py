@@ -91,7 +91,7 @@ class BadSignature(msgspec.Struct, frozen=True):
 
 
 class Refusal(Exception):
-    """Caught in this file: the reason and its detail."""
+    """The reason and its detail. Caught by whoever reads a field; leaves no file of this room."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         self.reason = reason
@@ -100,19 +100,31 @@ class Refusal(Exception):
 
 def parse_signature(field: bytes) -> DkimSignature | BadSignature:
     """Reads a whole DKIM-Signature field, name included, lines ended by CRLF."""
-    if len(field) > MAX_FIELD:
-        return BadSignature(Reason.SIGNATURE_SYNTAX, f"a field of {len(field)} bytes")
-    start = field.find(b":") + 1
     try:
-        tags = parse_tag_list(field[start:])
-    except TagListError as error:
-        return BadSignature(Reason.SIGNATURE_SYNTAX, str(error))
+        tags, unsigned = split_field(field)
+    except Refusal as refusal:
+        return BadSignature(refusal.reason, refusal.detail)
     try:
-        return read_signature(tags, without_value(field, start, tags.get("b")))
+        # RFC 6376 6.1.1: the version is looked at first, then what is missing.
+        if "v" in tags and tags["v"].value != b"1":
+            raise Refusal(Reason.VERSION, read_text(tags, "v"))
+        return read_signature(tags, unsigned)
     except Refusal as refusal:
         return BadSignature(
             refusal.reason, refusal.detail, read_text(tags, "d"), read_text(tags, "s")
         )
+
+
+def split_field(field: bytes) -> tuple[dict[str, Tag], bytes]:
+    """The tags of a whole field, and the field without the value of ``b=``. May refuse."""
+    if len(field) > MAX_FIELD:
+        raise Refusal(Reason.SIGNATURE_SYNTAX, f"a field of {len(field)} bytes")
+    start = field.find(b":") + 1
+    try:
+        tags = parse_tag_list(field[start:])
+    except TagListError as error:
+        raise Refusal(Reason.SIGNATURE_SYNTAX, str(error)) from None
+    return tags, without_value(field, start, tags.get("b"))
 
 
 def without_value(field: bytes, start: int, b: Tag | None) -> bytes:
@@ -125,16 +137,15 @@ def without_value(field: bytes, start: int, b: Tag | None) -> bytes:
     return field[: start + b.start] + field[value_end:]
 
 
-def read_signature(tags: dict[str, Tag], unsigned: bytes) -> DkimSignature:
-    # RFC 6376 6.1.1: the version is looked at first, then what is missing.
-    if "v" in tags and tags["v"].value != b"1":
-        raise Refusal(Reason.VERSION, read_text(tags, "v"))
-    missing = [name for name in REQUIRED if name not in tags]
-    if missing:
-        raise Refusal(Reason.TAG_MISSING, ", ".join(f"{name}=" for name in missing))
-    algorithm = read_text(tags, "a").lower()
-    if algorithm not in ALGORITHMS:
-        raise Refusal(Reason.ALGORITHM, algorithm)
+def read_signature(
+    tags: dict[str, Tag],
+    unsigned: bytes,
+    required: tuple[str, ...] = REQUIRED,
+    *,
+    has_identity: bool = True,
+) -> DkimSignature:
+    """All but the version. ``has_identity``: ``i=`` is the AUID (in ARC it is a number)."""
+    algorithm = read_algorithm(tags, required)
     if "q" in tags and "dns/txt" not in [m.lower() for m in split_colons(tags["q"].value)]:
         raise Refusal(Reason.QUERY_METHOD, read_text(tags, "q"))
     header, body = read_canonical(tags)
@@ -145,7 +156,7 @@ def read_signature(tags: dict[str, Tag], unsigned: bytes) -> DkimSignature:
     return DkimSignature(
         domain=domain,
         selector=selector,
-        identity=read_identity(tags, domain),
+        identity=read_identity(tags, domain) if has_identity else f"@{domain}",
         algorithm=algorithm,
         header=header,
         body=body,
@@ -157,6 +168,17 @@ def read_signature(tags: dict[str, Tag], unsigned: bytes) -> DkimSignature:
         timestamp=timestamp,
         expires=expires,
     )
+
+
+def read_algorithm(tags: dict[str, Tag], required: tuple[str, ...]) -> str:
+    """``a=``, once all that is required is there."""
+    missing = [name for name in required if name not in tags]
+    if missing:
+        raise Refusal(Reason.TAG_MISSING, ", ".join(f"{name}=" for name in missing))
+    algorithm = read_text(tags, "a").lower()
+    if algorithm not in ALGORITHMS:
+        raise Refusal(Reason.ALGORITHM, algorithm)
+    return algorithm
 
 
 def read_text(tags: dict[str, Tag], name: str) -> str:

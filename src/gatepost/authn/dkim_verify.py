@@ -5,21 +5,15 @@ Nothing here raises for mail or DNS; each signature comes back with a result in 
 RFC 8601 and, unless it is a plain pass, with a reason.
 """
 
-import asyncio
-from collections.abc import Sequence
-
 import msgspec
 
 from gatepost.authn.dkim_key_cache import KeyCache, KeyRecords
-from gatepost.authn.dkim_key_lookup import choose_keys, find_keys
+from gatepost.authn.dkim_key_lookup import choose_keys, find_all_keys
 from gatepost.authn.dkim_key_record import KeyProblem, KeyRecord
 from gatepost.authn.dkim_signature import BadSignature, DkimSignature, parse_signature
 from gatepost.authn.letter import Letter, digest
 from gatepost.authn.outcomes import Reason, Result
 from gatepost.net import Resolver
-
-MIN_RSA_BITS = 1024
-"""RFC 8301 3.2: a signature by a shorter key is never valid."""
 
 # RFC 5322 3.6: at most once in a letter. An instance that no signature covers is what the reader
 # may be shown instead of the signed one (RFC 6376 8.15). The rest is rspamd's list.
@@ -95,12 +89,12 @@ async def verify_dkim(
     looked_at = places[: options.max_signatures]
     claims = [parse_signature(letter.fields[at]) for at in looked_at]
     early = [judge_claim(claim, now, options) for claim in claims]
-    names = {
+    names = [
         claim.key_name
         for claim, verdict in zip(claims, early, strict=True)
         if verdict is None and isinstance(claim, DkimSignature)
-    }
-    keys = await find_all_keys(sorted(names), resolver, cache, now)
+    ]
+    keys = await find_all_keys(names, resolver, cache=cache, now=now)
     verdicts = [
         judge(letter, claim, keys[claim.key_name], options)
         if verdict is None and isinstance(claim, DkimSignature)
@@ -110,19 +104,6 @@ async def verify_dkim(
     found = [verdict for verdict in verdicts if verdict is not None]
     beyond = len(places) - len(looked_at)
     return found + [DkimVerdict("policy", Reason.TOO_MANY)] * beyond
-
-
-async def find_all_keys(
-    names: Sequence[str], resolver: Resolver, cache: KeyCache | None, now: float
-) -> dict[str, KeyRecords | KeyProblem]:
-    if len(names) == 1:  # most letters: no task is needed to wait for one thing
-        return {names[0]: await find_keys(names[0], resolver, cache=cache, now=now)}
-    async with asyncio.TaskGroup() as group:
-        tasks = {
-            name: group.create_task(find_keys(name, resolver, cache=cache, now=now))
-            for name in names
-        }
-    return {name: task.result() for name, task in tasks.items()}
 
 
 def judge_claim(
@@ -151,12 +132,24 @@ def judge_claim(
 
 
 def judge(
-    letter: Letter,
-    claim: DkimSignature,
-    found: KeyRecords | KeyProblem,
-    options: VerifyOptions,
+    letter: Letter, claim: DkimSignature, found: KeyRecords | KeyProblem, options: VerifyOptions
 ) -> DkimVerdict:
     """The verdict on a signature whose keys were asked for."""
+    verdict = judge_by_key(letter, claim, found)
+    if not verdict.passed:
+        return verdict
+    if verdict.weak and not options.accept_sha1:
+        return settle(verdict, "policy", Reason.WEAK_ALGORITHM, claim.algorithm)
+    extra = find_uncovered(letter, claim)
+    if extra is not None:
+        return settle(verdict, "policy", Reason.UNSIGNED_FIELD, extra)
+    return verdict
+
+
+def judge_by_key(
+    letter: Letter, claim: DkimSignature, found: KeyRecords | KeyProblem
+) -> DkimVerdict:
+    """Whether it was made over this letter by one of these keys: no more than that."""
     verdict = DkimVerdict(
         "pass",
         signature=claim,
@@ -164,29 +157,20 @@ def judge(
         selector=claim.selector,
         weak=claim.hash_name == "sha1",
     )
-    keys = choose_keys(
-        found,
-        kind=claim.kind,
-        hash_name=claim.hash_name,
-        strict_fails=claim.identity_domain != claim.domain,
-    )
+    strict_fails = claim.identity_domain != claim.domain
+    keys = choose_keys(found, kind=claim.kind, hash_name=claim.hash_name, strict_fails=strict_fails)
     if isinstance(keys, KeyProblem):
         result: Result = "temperror" if keys.reason is Reason.KEY_UNAVAILABLE else "permerror"
         return settle(verdict, result, keys.reason, keys.detail, testing=keys.testing)
     key, reason = check(letter, claim, keys)
     verdict = msgspec.structs.replace(verdict, key_bits=key.bits, testing=key.testing)
-    if key.kind == "rsa" and key.bits < MIN_RSA_BITS:
+    if key.too_short:
         return settle(verdict, "permerror", Reason.KEY_SIZE, f"{key.bits} bits")
     if reason is not None:
         return settle(verdict, "fail", reason)
     if claim.length is not None:
         beyond = max(len(letter.body(claim.body)) - claim.length, 0)
         verdict = msgspec.structs.replace(verdict, unsigned_bytes=beyond)
-    if verdict.weak and not options.accept_sha1:
-        return settle(verdict, "policy", Reason.WEAK_ALGORITHM, claim.algorithm)
-    extra = find_uncovered(letter, claim)
-    if extra is not None:
-        return settle(verdict, "policy", Reason.UNSIGNED_FIELD, extra)
     return verdict
 
 
