@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import smtplib
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
@@ -52,20 +51,18 @@ def test_a_letter_is_delivered_once_or_its_sender_is_told_to_try_again(
     pair: tuple[GatepostServer, PostfixServer],
 ) -> None:
     gatepost, postfix = pair
-    answered: queue.Queue[tuple[str, int]] = queue.Queue()
     victims = gatepost.process.children()
     assert len(victims) >= 2
-    codes = {}
+    codes = dict[str, int]()
     with ThreadPoolExecutor(SENDERS) as senders:
-        for number in range(LETTERS):
-            subject = f"letter {number}"
-            task = senders.submit(_submit, postfix, subject)
-            task.add_done_callback(lambda t, s=subject: answered.put((s, t.result())))
-        for count in range(LETTERS):
+        tasks = {
+            senders.submit(_submit, postfix, subject): subject
+            for subject in (f"letter {number}" for number in range(LETTERS))
+        }
+        for count, done in enumerate(as_completed(tasks)):
             if count in (LETTERS // 4, LETTERS // 2):
                 os.kill(victims.pop(), signal.SIGKILL)
-            subject, code = answered.get(timeout=60)
-            codes[subject] = code
+            codes[tasks[done]] = done.result()
     assert {code for code in codes.values() if code != 250 and code // 100 != 4} == set()
     accepted = {subject for subject, code in codes.items() if code == 250}
     assert len(accepted) >= LETTERS // 4
@@ -82,7 +79,7 @@ def test_letters_pass_again_when_all_workers_died(
     for worker in gatepost.process.children():
         os.kill(worker, signal.SIGKILL)
     until = time.monotonic() + REPLACED_WITHIN
-    codes = []
+    codes = list[int]()
     while 250 not in codes:
         assert time.monotonic() < until, codes
         codes.append(_submit(postfix, "again"))
