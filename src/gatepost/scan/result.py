@@ -21,6 +21,7 @@ from gatepost.scan.symbol import Hit, Registered, SymbolRegistry
 
 LOW, NORMAL, HIGH, CRITICAL = 0, 1, 2, 3
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+MAX_SCORE = 1e12  # of one insertion; as rspamd, NaN and infinity weigh nothing
 MAX_OPTIONS = 1000  # each new one is compared with all
 
 Removed = Literal["", "weight", "symbol", "both"]
@@ -142,7 +143,7 @@ class Result:
             base = self._scores.get(hit.name, base)
         if forced and not self.registry.is_known(hit.name) and not self._is_rescored(hit.name):
             base = 1.0
-        weight = hit.weight if math.isfinite(base * hit.weight) else 0.0
+        weight = hit.weight if abs(base * hit.weight) <= MAX_SCORE else 0.0
         self._add(found, base * weight, weight)
         for option in hit.options:
             self._add_option(found, option)

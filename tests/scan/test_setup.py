@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a module is handed while it is made: mistakes get a place, maps and patterns are opened."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatepost.config import ConfigError
+from gatepost.scan.module import Module, ModuleOptions, Raw, RunAlways, Setup
+from gatepost.testing import build_app
+
+
+class Wants(Module):
+    """A module that asks for everything."""
+
+    name = "wants"
+    group = "wants"
+    outbound = RunAlways()
+
+    class Options(ModuleOptions, frozen=True):
+        map: Raw = None
+        selector: str | None = None
+        patterns: list[str] = []
+        limit: int = 1
+
+    options: Options
+
+    def prepare(self, setup: Setup) -> None:
+        self.map = setup.map(self.options.map, kind="set", option="map")
+        if self.options.selector is not None:
+            self.selector = setup.selector(self.options.selector, option="selector")
+        self.patterns = setup.regexps(self.options.patterns, option="patterns")
+        if self.options.limit > 10:
+            setup.problem("limit", "at most 10")
+        elif self.options.limit > 5:
+            setup.warning("limit", "that is a lot")
+
+
+def made(section: str) -> Wants:
+    module = build_app([Wants], config=f"wants {{\n{section}\n}}").modules[0].module
+    assert isinstance(module, Wants)
+    return module
+
+
+@pytest.mark.parametrize(
+    "section, message",
+    [
+        ("limit = 11", "test.conf:2: error: wants.limit: at most 10"),
+        ("\n\nlimit = 11", "test.conf:4: error: wants.limit: at most 10"),
+        ('selector = "nonsense("', "test.conf:2: error: wants.selector: "),
+        ('patterns = ["fine", "("]', "test.conf:2: error: wants.patterns: not a pattern"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(section: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        made(section)
+    assert message in str(error.value)
+
+
+def test_all_mistakes_of_a_module_are_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        made('limit = 11\npatterns = ["("]\nunknown = 1')
+    assert len(error.value.problems) == 3
+
+
+def test_a_warning_stops_nobody() -> None:
+    app = build_app([Wants], config="wants { limit = 6 }")
+    assert [str(p) for p in app.problems.warnings] == [
+        "test.conf:1: warning: wants.limit: that is a lot"
+    ]
+
+
+def test_maps_and_patterns_are_ready_to_use() -> None:
+    module = made('map = ["a.example"]; patterns = ["a.c", "/B/i"]')
+    assert module.map is not None and "a.example" in module.map
+    assert [bool(pattern.search("xabcx")) for pattern in module.patterns] == [True, True]
+
+
+def test_no_map_given_is_no_map() -> None:
+    assert made("").map is None
+
+
+def test_what_is_switched_off_may_be_half_written() -> None:
+    assert made("enabled = no; limit = 11").options.limit == 11
