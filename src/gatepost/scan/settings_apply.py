@@ -88,9 +88,10 @@ class _Reader:
         )
 
     def _direct_scores(self) -> Iterable[tuple[str, float]]:
-        for key, value in islice(self.body.items(), MAX_ENTRIES):
-            if key in APPLY_KEYS:
-                continue
+        direct = [item for item in self.body.items() if item[0] not in APPLY_KEYS]
+        if len(direct) > MAX_ENTRIES:
+            self._too_many("scores")
+        for key, value in direct[:MAX_ENTRIES]:
             number = _number(value)
             if number is None:
                 self._unknown(key)
