@@ -17,21 +17,23 @@ from gatepost.net import Resolver
 
 # RFC 5322 3.6: at most once in a letter. An instance that no signature covers is what the reader
 # may be shown instead of the signed one (RFC 6376 8.15). The rest is rspamd's list.
-ONCE = (
-    "from",
-    "sender",
-    "reply-to",
-    "to",
-    "cc",
-    "bcc",
-    "subject",
-    "date",
-    "message-id",
-    "in-reply-to",
-    "references",
-    "mime-version",
-    "content-type",
-    "content-transfer-encoding",
+ONCE = frozenset(
+    (
+        "from",
+        "sender",
+        "reply-to",
+        "to",
+        "cc",
+        "bcc",
+        "subject",
+        "date",
+        "message-id",
+        "in-reply-to",
+        "references",
+        "mime-version",
+        "content-type",
+        "content-transfer-encoding",
+    )
 )
 
 
@@ -214,8 +216,7 @@ def check_body(letter: Letter, claim: DkimSignature) -> Reason | None:
 
 def find_uncovered(letter: Letter, claim: DkimSignature) -> str | None:
     """A name that may occur once, is signed, and occurs more often than it is signed."""
-    for name in ONCE:
-        count = letter.count(name)
-        if count > 1 and 0 < claim.headers.count(name) < count:
+    for name, places in letter.index.items():
+        if len(places) > 1 and name in ONCE and 0 < claim.headers.count(name) < len(places):
             return name
     return None

@@ -22,7 +22,8 @@ HASHES = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
 class Letter:
     """``header``: the block without the empty line; ``body``: all after it; any line ends.
 
-    ``fields`` are the header fields from the top, with CRLF, folded as they came. ``keep_cr``
+    ``fields`` are the header fields from the top, with CRLF, folded as they came; ``index`` says
+    where those of each name (in lower case) stand among them. ``keep_cr``
     takes a CR of its own in the body for text instead of a line end.
     """
 
@@ -30,10 +31,10 @@ class Letter:
         "_bodies",
         "_canonical",
         "_digests",
-        "_index",
         "_raw_body",
         "_source",
         "fields",
+        "index",
         "names",
     )
 
@@ -43,14 +44,16 @@ class Letter:
             block += b"\r\n"
         self.names: list[str] = []
         self.fields: list[bytes] = []
+        self.index: dict[str, list[int]] = {}
         for match in FIELD.finditer(block):
             name = match[1]
             if name is not None:
-                self.names.append(name.decode("ascii").lower())
+                key = name.decode("ascii").lower()
+                self.index.setdefault(key, []).append(len(self.fields))
+                self.names.append(key)
                 self.fields.append(match[0])
         self._source = body
         self._raw_body = to_crlf(body, keep_cr=keep_cr)
-        self._index: dict[str, list[int]] | None = None
         self._canonical: dict[int, bytes] = {}
         self._bodies: dict[Canonical, bytes] = {}
         self._digests: dict[tuple[Canonical, str, int | None], bytes] = {}
@@ -69,15 +72,6 @@ class Letter:
         """The letter with each CR of its own in the body as text; ``None`` if there is none."""
         body = to_crlf(self._source, keep_cr=True)
         return None if body == self._raw_body else Letter(b"", body, keep_cr=True)
-
-    @property
-    def index(self) -> dict[str, list[int]]:
-        """Where the fields of each name (in lower case) stand in ``fields``, from the top."""
-        if self._index is None:
-            self._index = {}
-            for at, name in enumerate(self.names):
-                self._index.setdefault(name, []).append(at)
-        return self._index
 
     def count(self, name: str) -> int:
         """How many fields have this name, given in lower case."""
