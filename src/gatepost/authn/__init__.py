@@ -18,6 +18,7 @@ from gatepost.authn.dkim_key_cache import KeyCache, KeyMemory
 from gatepost.authn.dkim_key_record import KeyProblem, KeyRecord, parse_key_record
 from gatepost.authn.dkim_keygen import GeneratedKey, generate_key, write_record
 from gatepost.authn.dkim_keys import PrivateKey, load_private_key
+from gatepost.authn.dkim_own_key import PublishedKeys, has_signed
 from gatepost.authn.dkim_private_keys import PrivateKeys, read_private_key
 from gatepost.authn.dkim_sign import SigningOptions, sign_dkim
 from gatepost.authn.dkim_signature import BadSignature, DkimSignature, parse_signature
@@ -88,6 +89,7 @@ __all__ = [
     "PrivateKeyError",
     "PrivateKeys",
     "Property",
+    "PublishedKeys",
     "Reason",
     "ReportRow",
     "ReportUri",
@@ -112,6 +114,7 @@ __all__ = [
     "find_own",
     "format_authentication_results",
     "generate_key",
+    "has_signed",
     "load_private_key",
     "organizational_domain",
     "parse_authentication_results",

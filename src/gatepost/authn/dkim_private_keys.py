@@ -36,6 +36,10 @@ class PrivateKeys:
         self.files: dict[str, Known] = {}
         self.texts: dict[bytes, PrivateKey | None] = {}
 
+    def find(self, path: str, text: str, whose: str) -> PrivateKey | None:
+        """The key in the file ``path`` if there is one given, else in ``text``."""
+        return self.in_file(path) if path else self.in_text(text, whose)
+
     def in_file(self, path: str) -> PrivateKey | None:
         """The key in this file as it is now; ``None`` if there is none, or none that signs."""
         stamp = stamp_of(path)

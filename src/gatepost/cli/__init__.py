@@ -36,6 +36,7 @@ COMMANDS = {
     ),
     "configtest": Command("gatepost.cli.configtest", "check the configuration"),
     "configdump": Command("gatepost.cli.configdump", "print the merged configuration"),
+    "keygen": Command("gatepost.cli.keygen", "make a DKIM key and the record for the DNS"),
 }
 
 
@@ -92,6 +93,7 @@ def _top_level(arguments: list[str]) -> int:
 
 
 def _report(error: GatepostError) -> int:
+    from gatepost.cli.errors import UsageError
     from gatepost.config import ConfigError
 
     if isinstance(error, ConfigError):
@@ -99,7 +101,7 @@ def _report(error: GatepostError) -> int:
             print(problem, file=sys.stderr)
         return WRONG_CONFIGURATION
     print(f"gatepost: {error}", file=sys.stderr)
-    return FAILED
+    return WRONG_USAGE if isinstance(error, UsageError) else FAILED
 
 
 def _reader_has_gone() -> int:

@@ -17,8 +17,10 @@ from gatepost.authn import (
     Letter,
     PrivateKey,
     PrivateKeys,
+    PublishedKeys,
     SignHeaders,
     SigningError,
+    has_signed,
     sign_dkim,
 )
 from gatepost.authn import SigningOptions as SignatureOptions
@@ -33,7 +35,9 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
+from gatepost.scan.outgoing_header import outgoing_header
 from gatepost.scan.signing import Signing
+from gatepost.scan.signing_eligibility import decline
 from gatepost.scan.signing_keys import SigningKey
 from gatepost.scan.signing_options import SigningOptions
 from gatepost.scan.task import Task
@@ -53,12 +57,14 @@ class DkimSigning(Module):
     SIGNED = Symbol("DKIM_SIGNED", 0.0, "Signed by us", option="symbol")
 
     class Options(SigningOptions, frozen=True):
-        """``sign_headers`` as in Rspamd: ``(o)`` always one more than there are, ``(x)`` only
-        where there are any. ``use_milter_headers``: for MTAs that know no ``dkim-signature``."""
+        """Those of every signing, and these."""
 
         symbol: str = "DKIM_SIGNED"
+        """What the symbol is called."""
         sign_headers: str | None = None
+        """Header names with colons between; `(o)` signs one more than there are, `(x)` if any."""
         use_milter_headers: bool = False
+        """Give the signature as a header to add, for an MTA that knows no `dkim-signature`."""
 
     options: Options
 
@@ -72,6 +78,7 @@ class DkimSigning(Module):
             rejected="R_DKIM_REJECT",
         )
         self.keys = PrivateKeys()
+        self.published = PublishedKeys()
         self.headers = self._sign_headers(setup)
 
     def ruling(self, direction: Direction) -> Ruling:
@@ -86,32 +93,37 @@ class DkimSigning(Module):
         empty=True,
     )
     async def check(self, task: Task) -> Hits:
-        """One signature for each key."""
+        """One signature for each key, unless that key's is on the letter already."""
+        letter: Letter | None = None
         for chosen in await self.signing.choose(task):
-            key = self._key(chosen)
-            if key is not None:
-                signature = self._sign(task, key, chosen)
-                if signature is not None:
-                    self._give(task, signature)
-                    yield self.SIGNED(f"{chosen.domain}:s={chosen.selector}")
+            key = self.keys.find(chosen.path, chosen.text, chosen.name)
+            if key is None or not await self._may_use(task, key, chosen):
+                continue
+            letter = letter or letter_of(task)
+            signature = self._sign(task, letter, key, chosen)
+            if signature is not None:
+                self._give(task, signature)
+                yield self.SIGNED(f"{chosen.domain}:s={chosen.selector}")
 
-    def _key(self, chosen: SigningKey) -> PrivateKey | None:
-        if chosen.path:
-            return self.keys.in_file(chosen.path)
-        return self.keys.in_text(chosen.text, f"{chosen.selector}._domainkey.{chosen.domain}")
-
-    def _sign(self, task: Task, key: PrivateKey, chosen: SigningKey) -> str | None:
-        letter = task.variables.get("letter")
-        if letter is None:
-            letter = task.variables["letter"] = Letter.from_message(task.message)
+    def _sign(self, task: Task, letter: Letter, key: PrivateKey, chosen: SigningKey) -> str | None:
+        domain, selector = chosen.domain, chosen.selector
+        if has_signed(letter, key, domain, selector, now=task.now):
+            decline(task, "our signature for %s is on it", domain)
+            return None
         options = SignatureOptions(sign_headers=self.headers, expire=chosen.expire)
         try:
-            return sign_dkim(
-                letter, key, chosen.domain, chosen.selector, now=task.now, options=options
-            )
+            return sign_dkim(letter, key, domain, selector, now=task.now, options=options)
         except SigningError as error:
-            task.log(logging.ERROR, "not signed for %s: %s", chosen.domain, error)
+            task.log(logging.ERROR, "not signed: %s", error)
             return None
+
+    async def _may_use(self, task: Task, key: PrivateKey, chosen: SigningKey) -> bool:
+        if not self.options.check_pubkey:
+            return True
+        published = await self.published.have(
+            key, chosen.domain, chosen.selector, task.resolver, now=task.now
+        )
+        return published or self.options.allow_pubkey_mismatch
 
     def _give(self, task: Task, signature: str) -> None:
         if self.options.use_milter_headers:
@@ -128,3 +140,14 @@ class DkimSigning(Module):
         except SigningError as error:
             setup.problem("sign_headers", str(error))
             return DEFAULT_SIGN_HEADERS
+
+
+def letter_of(task: Task) -> Letter:
+    """The letter as it will leave; where that is as it came, all checks share one."""
+    edited = outgoing_header(task)
+    if edited is not None:
+        return Letter(edited, task.message.raw[task.message.body_offset :])
+    letter: Letter | None = task.variables.get("letter")
+    if letter is None:
+        letter = task.variables["letter"] = Letter.from_message(task.message)
+    return letter

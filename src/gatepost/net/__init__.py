@@ -3,8 +3,9 @@
 
 from gatepost.net.answers import Answer, Mx, Rcode, Record, RecordType, Soa, find_query_name
 from gatepost.net.dns_cache import DnsCache
-from gatepost.net.errors import MapError, NetError, UpstreamError
+from gatepost.net.errors import HttpError, MapError, NetError, UpstreamError
 from gatepost.net.fake_records import read_fake_records
+from gatepost.net.http_client import HttpAnswer, fetch, parse_url
 from gatepost.net.map_definition import MapDefinition, read_definition
 from gatepost.net.map_sources import MapSources, MapText
 from gatepost.net.resolver import DnsResolver, Resolver, ResolverSettings, name_servers
@@ -16,6 +17,8 @@ __all__ = [
     "DnsCache",
     "DnsResolver",
     "Health",
+    "HttpAnswer",
+    "HttpError",
     "MapDefinition",
     "MapError",
     "MapSources",
@@ -33,8 +36,10 @@ __all__ = [
     "Upstream",
     "UpstreamError",
     "UpstreamList",
+    "fetch",
     "find_query_name",
     "name_servers",
+    "parse_url",
     "read_definition",
     "read_fake_records",
 ]

@@ -4,7 +4,8 @@
     GatepostError
     └── NetError
         ├── UpstreamError   a list of servers cannot be read (a mistake in the configuration)
-        └── MapError        a map's definition cannot be used, or its file cannot be read
+        ├── MapError        a map's definition cannot be used, or its file cannot be read
+        └── HttpError       a request that cannot be sent, or got no complete answer
 
 DNS trouble is never an exception: it is an :class:`~gatepost.net.answers.Answer`.
 """
@@ -22,3 +23,7 @@ class UpstreamError(NetError):
 
 class MapError(NetError):
     """A map definition that names no usable source, or a source that cannot be read."""
+
+
+class HttpError(NetError):
+    """A request that cannot be sent, or that got no complete answer; ask again later."""

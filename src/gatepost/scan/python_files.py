@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 from gatepost.scan.errors import ScanError
 
@@ -53,6 +55,21 @@ def load_python(path: Path) -> ModuleType:
         message = f"{type(error).__name__}: {error}"
         raise PythonFileError(path, _line_in(path, error), message) from error
     return module
+
+
+def load_function(given: str, folder: Path) -> Callable[..., Any]:
+    """The function that ``FILE.py:NAME`` names; a relative path starts at ``folder``.
+
+    Raises ``PythonFileError``, also when the text is of another form.
+    """
+    file, _, name = given.rpartition(":")
+    if not file or not name.isidentifier():
+        raise PythonFileError(folder, 0, f"expected FILE.py:FUNCTION, found `{given[:200]}`")
+    path = folder / file
+    function = getattr(load_python(path), name, None)
+    if not callable(function):
+        raise PythonFileError(path, 0, f"has no function `{name}`")
+    return cast(Callable[..., Any], function)
 
 
 def _line_in(path: Path, error: Exception) -> int:

@@ -3,9 +3,9 @@
 
 A module makes one ``Signing`` of its options and asks it for each message. What comes back
 names keys; reading them and signing is the module's part. The steps, in this order: request
-headers, the operator's condition, pre-results and direction (``signing_eligibility``),
-OpenDKIM's tables (``signing_tables``), the domain (``signing_domain``), the keys
-(``signing_keys``, ``signing_vault``).
+headers and the operator's condition (``signing_requests``), pre-results and direction
+(``signing_eligibility``), OpenDKIM's tables (``signing_tables``), the domain
+(``signing_domain``), the keys (``signing_vault``, ``signing_keys``).
 
 Source: direction-modules reference §6.
 """
@@ -13,13 +13,20 @@ Source: direction-modules reference §6.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from gatepost.scan.direction import Direction, Ruling
+from gatepost.scan.python_files import PythonFileError, load_function
 from gatepost.scan.setup import Setup
 from gatepost.scan.signing_domain import find_domain
-from gatepost.scan.signing_eligibility import decline, find_origin, rule
+from gatepost.scan.signing_eligibility import Origin, decline, find_origin, rule
 from gatepost.scan.signing_keys import KeyChoice, SigningKey
 from gatepost.scan.signing_options import SigningOptions
+from gatepost.scan.signing_requests import ask_condition, find_requested
+from gatepost.scan.signing_tables import SigningTables, open_tables
+from gatepost.scan.signing_vault import open_vault
 from gatepost.scan.task import Task
 from gatepost.store import StoreError
 
@@ -42,6 +49,10 @@ class Signing:
         self.rejected = rejected
         self.networks = setup.map(options.sign_networks, kind="radix", option="sign_networks")
         self.keys = KeyChoice(options, setup, folder=folder, variables=variables)
+        self.tables = open_tables(options, setup)
+        self.vault = open_vault(options, setup)
+        self.condition = _function(setup, "sign_condition", options.sign_condition)
+        self.custom = _function(setup, "use_domain_custom", options.use_domain_custom)
 
     def ruling(self, direction: Direction) -> Ruling:
         """Whether anything can be signed in this direction."""
@@ -49,12 +60,39 @@ class Signing:
 
     async def choose(self, task: Task) -> list[SigningKey]:
         """What signs this letter, in the order of the signatures; nothing: it is not signed."""
-        origin = find_origin(task, self.options, self.networks)
+        options = self.options
+        if options.use_http_headers:
+            requested = find_requested(task, options, rejected=self.rejected)
+            if requested is not None:
+                return requested
+        if options.check_violation and task.has(self.rejected):
+            decline(task, "%s was found", self.rejected)
+            return []
+        if self.condition is not None:
+            return await ask_condition(task, self.condition, self.keys)
+        origin = find_origin(task, options, self.networks)
         if origin is None:
             return []
-        domain = find_domain(task, origin, self.options)
-        if domain is None:
+        if self.tables is not None:
+            return await self._by_tables(task, origin, self.tables)
+        domain = find_domain(task, origin, options, self.custom)
+        return [] if domain is None else await self._by_domain(task, domain)
+
+    async def _by_tables(
+        self, task: Task, origin: Origin, tables: SigningTables
+    ) -> list[SigningKey]:
+        entry = tables.find(task) if origin.outbound else None
+        if entry is None:
+            decline(task, "the tables have nothing for its author")
             return []
+        if entry.place is None:
+            return await self._by_vault(task, entry.domain)
+        key = self.keys.complete(entry.place, entry.domain)
+        return [] if key is None else [key]
+
+    async def _by_domain(self, task: Task, domain: str) -> list[SigningKey]:
+        if self.vault is not None and self.vault.serves(domain):
+            return await self._by_vault(task, domain)
         try:
             found = await self.keys.find(task, domain)
         except StoreError as error:
@@ -63,3 +101,19 @@ class Signing:
         if not found:
             decline(task, "no key for %s", domain)
         return found
+
+    async def _by_vault(self, task: Task, domain: str) -> list[SigningKey]:
+        found = await self.vault.find(domain, task.now) if self.vault is not None else []
+        if not found:
+            decline(task, "no key for %s in the Vault", domain)
+        return found
+
+
+def _function(setup: Setup, option: str, given: str | None) -> Callable[..., Any] | None:
+    if given is None:
+        return None
+    try:
+        return load_function(given, setup.config.folder or Path("."))
+    except PythonFileError as error:
+        setup.problem(option, str(error))
+        return None

@@ -31,6 +31,11 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     expire: int | None = None
 
+    @property
+    def name(self) -> str:
+        """Where its public half is published (RFC 6376 3.6.2.1)."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
 
 class Place(msgspec.Struct):
     """A selector on its way to be complete; ``None`` is what is still missing."""
@@ -79,7 +84,7 @@ class KeyChoice:
             places.append(Place())
         if self.options.use_redis:
             await self._add_stored(task, places, domain)
-        return [key for place in places if (key := self._complete(place, domain)) is not None]
+        return [key for place in places if (key := self.complete(place, domain)) is not None]
 
     def _configured(self, domain: str) -> list[Place]:
         return [Place(one.selector, one.path) for one in self.domains.get(domain, ())]
@@ -115,17 +120,21 @@ class KeyChoice:
             for place, key in zip(wanted, keys, strict=True):
                 place.text = None if key is None else as_text(key)
 
-    def _complete(self, place: Place, domain: str) -> SigningKey | None:
+    def complete(
+        self, place: Place, domain: str, *, expire: int | None = None
+    ) -> SigningKey | None:
+        """A place with what it lacks from the defaults; ``None`` if no key is left to take."""
         selector = fill(place.selector or self.options.selector, domain=domain)
         if place.text is not None:
-            return SigningKey(domain=domain, selector=selector, text=place.text)
+            return SigningKey(domain=domain, selector=selector, text=place.text, expire=expire)
         if place.path is None and self.options.use_redis:
             return None
         path = fill(place.path or self.path, domain=domain, selector=selector)
-        return SigningKey(domain=domain, selector=selector, path=str(self.base / path))
+        path = str(self.base / path)
+        return SigningKey(domain=domain, selector=selector, path=path, expire=expire)
 
 
-def key_place(selector: str, key: str) -> Place:
+def key_place(selector: str | None, key: str) -> Place:
     """A key as tables and settings give it: a path if it looks like one, else the key itself."""
     is_path = key.startswith(("/", "./", ".."))
     return Place(selector, path=key) if is_path else Place(selector, text=key)

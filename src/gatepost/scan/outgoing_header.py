@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What will the header look like once the MTA has made the changes that checks asked for?
+
+A signature is to hold for the letter as it leaves: a From that was rewritten, a Reply-To that
+was added are signed as they will be. The order of fields of different names means nothing here.
+"""
+
+from __future__ import annotations
+
+from gatepost.scan.task import Task
+
+
+def outgoing_header(task: Task) -> bytes | None:
+    """The header block without its empty line; ``None`` while nobody has asked for a change."""
+    if not task.added_headers and not task.removed_headers:
+        return None
+    fields = [(header.name.lower(), header.raw_line) for header in task.message.headers]
+    for name, which in task.removed_headers.items():
+        _remove(fields, name.lower(), which)
+    for header in task.added_headers:
+        line = f"{header.name}: {header.value.strip()}\r\n".encode("utf-8", "surrogateescape")
+        at = len(fields)
+        if header.order is not None and header.order >= 0:
+            at = max(header.order - 1, 0)  # 1 is the top of what the MTA gave us
+        elif header.order is not None:
+            at = max(len(fields) + header.order + 1, 0)
+        fields.insert(at, (header.name.lower(), line))
+    return b"".join(
+        [line if line.endswith((b"\n", b"\r")) else line + b"\r\n" for _, line in fields]
+    )
+
+
+def _remove(fields: list[tuple[str, bytes]], name: str, which: int) -> None:
+    places = [at for at, (other, _) in enumerate(fields) if other == name]
+    if which > 0:
+        places = places[which - 1 : which]
+    elif which < 0:
+        places = places[which : which + 1 or None] if -which <= len(places) else []
+    for at in reversed(places):
+        del fields[at]
