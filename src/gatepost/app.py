@@ -43,7 +43,7 @@ from gatepost.scan.settings import Settings
 from gatepost.scan.settings_rules import SettingsRule, read_rules
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Symbol, SymbolRegistry
-from gatepost.store import Store, StoreSettings, open_store
+from gatepost.store import Store, StoreSettings, keep_house, open_store, owner_name
 from gatepost.ucl import Object
 
 GTUBE = Symbol("GTUBE", 0.0, "Generic test for unsolicited bulk email")
@@ -120,9 +120,10 @@ class OpenApp:
         self._duties: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begins to watch the files of maps."""
-        watching = self.app.maps.watch(self.app.options.map_poll)
-        self._duties.add(asyncio.get_running_loop().create_task(watching))
+        """Begins to watch the files of maps, and to keep the store tidy."""
+        loop = asyncio.get_running_loop()
+        self._duties.add(loop.create_task(self.app.maps.watch(self.app.options.map_poll)))
+        self._duties.add(loop.create_task(keep_house(self.store, owner_name())))
 
     async def close(self) -> None:
         """Ends all background work and gives back connections."""

@@ -4,6 +4,7 @@
 from gatepost.store.base import Store
 from gatepost.store.bucket import Bucket, BucketState, Settlement
 from gatepost.store.errors import StoreError
+from gatepost.store.housekeeping import keep_house, owner_name, purge_all
 from gatepost.store.opening import open_store
 from gatepost.store.settings import StoreSettings
 
@@ -14,5 +15,8 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreSettings",
+    "keep_house",
     "open_store",
+    "owner_name",
+    "purge_all",
 ]
