@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task as the scanner hands it to settings, without a scanner."""
+"""A task as the scanner hands it to settings, without a scanner; and modules that always hit."""
 
 from ipaddress import ip_network
 
@@ -8,6 +8,7 @@ from gatepost.net import TaskResolver
 from gatepost.scan.actions import Action, ActionTable
 from gatepost.scan.direction import direction_of
 from gatepost.scan.envelope import parse_envelope
+from gatepost.scan.module import Module, RunAlways, Stage, runs
 from gatepost.scan.result import Result
 from gatepost.scan.symbol import SymbolRegistry
 from gatepost.scan.task import Task
@@ -30,3 +31,25 @@ def task_of(letter: Letter | None = None, *, peer: str = "", registry=None) -> T
         store=None,
         direction=direction_of(local=local, authenticated=bool(envelope.user)),
     )
+
+
+def module_of(name, group, *symbols, stage=Stage.FILTER, callback="", extra=False):
+    """A module that always finds all of its symbols; ``extra``: with a check that has none."""
+
+    def check(self, task):
+        for symbol in symbols:
+            yield symbol()
+
+    def follow_up(self, task):
+        task.variables[f"{name} followed"] = True
+
+    body = {
+        "name": name,
+        "group": group,
+        "outbound": RunAlways(),
+        "symbols": lambda self: list(symbols),
+        "check": runs(stage, callback=callback or symbols[0].name)(check),
+    }
+    if extra:
+        body["follow_up"] = runs(Stage.IDEMPOTENT, callback=f"{name.upper()}_UPDATE")(follow_up)
+    return type(name.title(), (Module,), body)

@@ -31,7 +31,9 @@ Permits = Callable[[str], bool]
 TINY = 16e-5
 KEEPS_SYMBOL = {"remove_weight", "leave", "remove_none"}
 KEEPS_WEIGHT = {"remove_symbol", "leave", "remove_none"}
-ATOM = re.compile(r"(?P<prefix>[-~^]*)(?:(?P<group>g[+-]?):)?(?P<name>(?!g[+-]?:)[^\[]+)(?P<options>\[.*)?")
+ATOM = re.compile(
+    r"(?P<prefix>[-~^]*)(?:(?P<group>g[+-]?):)?(?P<name>(?!g[+-]?:)[^\[]+)(?P<options>\[.*)?"
+)
 OPTION = re.compile(r"\s*(/(?:[^/\\]|\\.)*/[a-zA-Z]*|[^,]+)\s*(?:,|$)")
 
 
