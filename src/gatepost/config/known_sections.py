@@ -17,7 +17,6 @@ CORE = frozenset(
         "metric",
         "modules_extra",
         "options",
-        "python",
         "redis",
         "settings",
         "symbols",
