@@ -17,14 +17,16 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from inspect import isfunction
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from gatepost.modules.ratelimit.keywords import Keyword, keywords
+from gatepost.modules.ratelimit.keywords import Keyword, keywords, own_keyword
 from gatepost.modules.ratelimit.rates import Factor, Factors, Limit, Rate, RateReader
 from gatepost.scan.module import (
     Adapt,
+    Check,
     Hits,
     Module,
     ModuleOptions,
@@ -103,9 +105,8 @@ class Ratelimit(Module):
     def prepare(self, setup: Setup) -> None:
         """Reads the rates, opens the whitelists, loads what is written in Python."""
         options = self.options
-        words = keywords(
-            options.bounce_senders, lambda task: task.ip is not None and setup.is_local(task.ip)
-        )
+        everyone = options.authenticated_rates == "all"
+        words = keywords(options.bounce_senders, setup.is_local, local_users=not everyone)
         words |= self._custom_keywords(setup)
         reader = RateReader(
             words,
@@ -118,11 +119,10 @@ class Ratelimit(Module):
                 options.max_bucket_mult,
             ),
             setup.problems,
-            lambda text: setup.selector(text, option="rates", delimiter=":"),
+            setup.maps,
             dynamic=options.dynamic_rate_limit,
         )
         self.rates = reader.read(options.rates, setup.section)
-        everyone = options.authenticated_rates == "all"
         self.user_rates = [rate for rate in self.rates if everyone or rate.uses_user]
         self.hold = max(MIN_HOLD, 3 * setup.core.task_timeout)
         self.free_ips = setup.map(options.whitelisted_ip, kind="radix", option="whitelisted_ip")
@@ -146,6 +146,13 @@ class Ratelimit(Module):
             for name in dict.fromkeys(names)
             if name
         ]
+
+    def checks(self) -> Sequence[Check]:
+        """With ``prefilter = false`` the check is a filter among filters."""
+        check, update = super().checks()
+        if not self.options.prefilter:
+            check = replace(check, stage=Stage.FILTER, priority=0)
+        return [check, update]
 
     @runs(Stage.PREFILTER, callback="RATELIMIT_CHECK", priority=5, empty=True)
     async def check(self, task: Task) -> Hits:
@@ -226,12 +233,18 @@ class Ratelimit(Module):
         option = f"{name}({one.bucket.key})"
         shown = symbol or self.options.info_symbol
         if symbol is None and not options.skip_soft_reject:
-            text = options.message or f'Ratelimit "{name}" exceeded'
-            if self.message_of is not None:
-                text = str(self.message_of(task, name, one.bucket.key, one.bucket, option))
+            text = options.message or self._text(task, one, option)
             task.set_pre_result("soft reject", text, module="ratelimit")
             task.log(logging.INFO, "ratelimit %s exceeded: %s", option, _described(one))
         return [Hit(shown, (option,))] if shown else []
+
+    def _text(self, task: Task, one: Asked, option: str) -> str:
+        if self.message_of is not None:
+            try:
+                return str(self.message_of(task, one.rate.name, one.bucket.key, one.bucket, option))
+            except Exception as error:  # a mistake in it must not let through what is too much
+                task.log(logging.ERROR, "ratelimit.message_func failed: %r", error)
+        return f'Ratelimit "{one.rate.name}" exceeded'
 
     async def _remember(self, task: Task, limited: Sequence[Asked]) -> None:
         """Keeps the list of buckets that were full last, for whoever wants to look at them."""
@@ -249,7 +262,9 @@ class Ratelimit(Module):
 
     def _settlement(self, task: Task, one: Asked) -> Settlement | None:
         result, limit = task.result, one.limit
-        stopped = bool(result.pre_results) and result.verdict().action.name in STOPPING
+        # As rspamd: what the score rejects counts, or spam would be free of charge.
+        decided = result.verdict()
+        stopped = decided.forced_by is not None and decided.action.name in STOPPING
         if one.state.limited and stopped:
             return None  # nothing was reserved, nothing was sent
         factors, verdict = limit.factors, rough_verdict(result)
@@ -274,16 +289,19 @@ class Ratelimit(Module):
             task.set_pre_result("soft reject", "Try again later", module="ratelimit")
 
     def _custom_keywords(self, setup: Setup) -> dict[str, Keyword]:
-        """The public functions of a Python file: a word each, ``function(task) -> str | None``."""
+        """The public functions of a Python file: a word each, ``function(task)`` → its value."""
         names = self._python(setup, "custom_keywords", self.options.custom_keywords)
         return {
-            name: function
+            name: own_keyword(name, function)
             for name, function in names.items()
-            if not name.startswith("_") and isfunction(function)
+            if not name.startswith("_")
+            and isfunction(function)
+            and function.__module__ == names["__name__"]  # what it imported is no keyword
         }
 
     def _message_function(self, setup: Setup) -> Callable[..., object] | None:
-        """``FILE.py:NAME``: ``function(task, rate, key, bucket, text) -> str``."""
+        """``FILE.py:NAME``: ``function(task, rate, key, bucket, option) -> str``, where ``option``
+        is that of the symbol, ``rate(key)``."""
         given = self.options.message_func
         if given is None:
             return None

@@ -6,16 +6,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
+from gatepost.scan.envelope import IPAddress
 from gatepost.scan.task import Task
 
 Keyword = Callable[[Task], str | None]
 """The value of a word for this message; ``None`` when it has none, and so no bucket."""
 
 
-def keywords(bounce_senders: Sequence[str], is_local: Callable[[Task], bool]) -> dict[str, Keyword]:
-    """Every word. ``bounce_senders`` are local parts that bounces come from."""
+def keywords(
+    bounce_senders: Sequence[str],
+    is_local: Callable[[IPAddress], bool],
+    *,
+    local_users: bool = True,
+) -> dict[str, Keyword]:
+    """Every word. ``bounce_senders`` are local parts that bounces come from.
+
+    With ``local_users`` the ``rip`` of somebody who logged in is his address whatever it is;
+    without, as in Rspamd, a local address is none.
+    """
     bouncing = frozenset(bounce_senders)
 
     def bounce(task: Task) -> str | None:
@@ -23,13 +34,11 @@ def keywords(bounce_senders: Sequence[str], is_local: Callable[[Task], bool]) ->
         return "_" if not local_part or local_part in bouncing else None
 
     def public_address(task: Task) -> str | None:
-        # For a user the address is what it is: who logs in is limited wherever he sits.
-        if task.user is None and is_local(task):
-            return None
-        return _ip(task)
+        local = task.ip is not None and is_local(task.ip)
+        return None if local and not (local_users and task.user) else _ip(task)
 
     return {
-        "asn": lambda task: task.variables.get("asn"),
+        "asn": _asn,
         "attachments": _attachments,
         "bounce": bounce,
         "digest": lambda task: task.message.digest,
@@ -42,12 +51,33 @@ def keywords(bounce_senders: Sequence[str], is_local: Callable[[Task], bool]) ->
     }
 
 
+def own_keyword(name: str, function: Callable[[Task], object]) -> Keyword:
+    """The postmaster's own word, made safe: where his function fails the word has no value, and
+    rates without it go on. ``function.uses_user = True`` makes it one of the user's."""
+
+    def value(task: Task) -> str | None:
+        try:
+            found = function(task)
+        except Exception as error:  # his code, whatever it does, is not to undo other limits
+            task.log(logging.ERROR, "ratelimit: keyword %s failed: %r", name, error)
+            return None
+        return None if found is None else str(found)
+
+    value.__dict__["uses_user"] = getattr(function, "uses_user", False)
+    return value
+
+
+def _asn(task: Task) -> str | None:
+    number = task.variables.get("asn")
+    return None if number is None else str(number)
+
+
 def _ip(task: Task) -> str | None:
     return str(task.ip) if task.ip is not None else None
 
 
 def _from(task: Task) -> str | None:
-    if task.sender is not None and task.sender.addr:
+    if task.sender is not None:  # as rspamd: all bounces share the bucket of the empty sender
         return task.sender.addr.lower()
     authors = task.message.from_
     return authors[0].addr.lower() if authors else None

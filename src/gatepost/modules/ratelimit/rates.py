@@ -10,14 +10,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from gatepost.config import Problems, bind
 from gatepost.modules.ratelimit.keywords import Keyword
-from gatepost.scan.selectors import Selector
+from gatepost.scan.errors import ExpressionError
+from gatepost.scan.maps import MapLibrary
+from gatepost.scan.selector_syntax import parse_calls
+from gatepost.scan.selectors import parse_selector
 from gatepost.scan.task import Task
 from gatepost.scan.zbase32 import hashed
 from gatepost.ucl import Array, Object, Value, Where
@@ -28,16 +31,18 @@ MAX_KEYS = 1024
 
 SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmg]b?)?\s*", re.IGNORECASE)
 PERIOD = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?", re.IGNORECASE)
-USES_USER = re.compile(r"(?<![\w.:])user(?![\w])")
 SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 PERIODS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``bucket { … }``. ``burst`` in messages, ``rate`` in messages a second or ``"N / T"``."""
+    """``bucket { … }``. ``burst`` in messages, ``rate`` in messages a second or ``"N / T"``.
 
-    burst: float | str
-    rate: float | str
+    Both are needed; ``RateReader`` says so, with an example of each.
+    """
+
+    burst: float | str | None = None
+    rate: float | str | None = None
     symbol: str | None = None
     message: str | None = None
     skip_recipients: bool = False
@@ -82,8 +87,23 @@ class Rate(msgspec.Struct, frozen=True):
 
     def keys(self, limit: Limit, values: Iterable[str], prefix: str) -> list[str]:
         """The names under which ``limit`` is stored for these values, as Rspamd has them."""
-        raw = (f"{limit.prefix}{value}" for value in values)
-        return [prefix + hashed(key, min(24, len(key))) for key in raw]
+        raw = (f"{limit.prefix}{value}" for value in dict.fromkeys(values))
+        return [prefix + hashed(key, min(24, _bytes(key))) for key in raw]
+
+
+class Keys(NamedTuple):
+    """Where the keys of a rate come from, and whether the user is among it."""
+
+    values: Callable[[Task], Sequence[str]]
+    of_user: bool
+
+
+class Written(NamedTuple):
+    """One bucket as written, and where its burst and its rate stand."""
+
+    options: BucketOptions
+    burst: Where
+    rate: Where
 
 
 class RateReader:
@@ -94,16 +114,16 @@ class RateReader:
         words: Mapping[str, Keyword],
         defaults: Factors,
         problems: Problems,
-        selector: Callable[[str], Selector | None],
+        maps: MapLibrary,
         *,
         dynamic: bool,
     ) -> None:
         """``defaults`` are the module's own factors, in force with ``dynamic`` or where a bucket
-        gives one of its own; ``selector`` compiles a selector and reports a bad one."""
+        gives one of its own; ``maps`` are those that selectors may name."""
         self.words = words
         self.defaults = defaults
         self.problems = problems
-        self.selector = selector
+        self.maps = maps
         self.dynamic = dynamic
 
     def read(self, section: Value, where: Object) -> list[Rate]:
@@ -117,61 +137,83 @@ class RateReader:
         return [rate for rate in found if rate is not None]
 
     def _rate(self, name: str, value: Value, section: Object) -> Rate | None:
-        path = f"ratelimit.rates.{name}"
-        selector: Selector | None = None
+        path, where = f"ratelimit.rates.{name}", section.place(name)
+        selector: Value = None
         if isinstance(value, Object) and "bucket" in value:
             for key in value:
                 if key not in ("bucket", "selector"):
                     message = f"{path}.{key}: expected `bucket` or `selector`"
                     self.problems.error(value.place(key), message)
-            if "selector" in value:
-                selector = self.selector(str(value["selector"]))
-                if selector is None:
-                    return None
+            selector, where = value.get("selector"), value.place("selector")
             value = value["bucket"]
-        if selector is not None:
-            values, uses_user = _selected(selector), USES_USER.search(selector.text) is not None
+        by_selector = selector is not None
+        if by_selector:
+            keys = self._selector(str(selector), path, where)
         else:
-            words = name.split("_")
-            unknown = [word for word in words if word not in self.words]
-            if unknown:
-                known = ", ".join(sorted(self.words))
-                self.problems.error(
-                    section.place(name),
-                    f"{path}: `{unknown[0]}` is no keyword; expected a `selector`, or a name "
-                    f"of some of {known} joined by `_`",
-                )
-                return None
-            values, uses_user = _joined([self.words[word] for word in words]), "user" in words
-        buckets = self._buckets(value, path, section.place(name))
-        limits = tuple(self._limits(buckets, path, section.place(name), selector is not None))
-        return Rate(name, limits, values, uses_user) if limits else None
+            keys = self._words(name, path, where)
+        limits = tuple(self._limits(self._buckets(value, path, where), path, by_selector))
+        if keys is None or not limits:
+            return None
+        of_user = keys.of_user or any(self._is_of_user(word) for word in name.split("_"))
+        return Rate(name, limits, keys.values, of_user)
 
-    def _buckets(self, value: Value, path: str, where: Where) -> list[BucketOptions]:
+    def _selector(self, text: str, path: str, where: Where) -> Keys | None:
+        try:
+            selector = parse_selector(text, delimiter=":", maps=self.maps)
+        except ExpressionError as error:
+            self.problems.error(where, f"{path}.selector: {error}")
+            return None
+        of_user = any(part[0].name == "user" for part in parse_calls(text))
+        return Keys(lambda task: selector.values(task)[:MAX_KEYS], of_user)
+
+    def _words(self, name: str, path: str, where: Where) -> Keys | None:
+        words = name.split("_")
+        unknown = next((word for word in words if word not in self.words), None)
+        if unknown is not None:
+            known = ", ".join(sorted(self.words))
+            expected = f"a `selector`, or a name of some of {known} joined by `_`"
+            self.problems.error(where, f"{path}: `{unknown}` is no keyword; expected {expected}")
+            return None
+        return Keys(_joined([self.words[word] for word in words]), False)
+
+    def _is_of_user(self, word: str) -> bool:
+        """A keyword of the postmaster's own may say that it is one of the user."""
+        return word == "user" or getattr(self.words.get(word), "uses_user", False) is True
+
+    def _buckets(self, value: Value, path: str, where: Where) -> list[Written]:
         if isinstance(value, str):
             # the old form "N / T": N in T seconds, all of them at once if need be
-            return [BucketOptions(burst=value.partition("/")[0], rate=value)]
+            return [Written(BucketOptions(burst=value.partition("/")[0], rate=value), where, where)]
         items = list(value) if isinstance(value, Array) else [value]
         numbers = [item for item in items if isinstance(item, int | float)]
         if len(numbers) == len(items) == 2:  # the old form [burst, rate]
-            return [BucketOptions(burst=float(numbers[0]), rate=float(numbers[1]))]
+            options = BucketOptions(burst=float(numbers[0]), rate=float(numbers[1]))
+            return [Written(options, where, where)]
         objects = [item for item in items if isinstance(item, Object)]
         if not objects or len(objects) < len(items):
             expected = 'bucket { burst = 100; rate = "10 / 1m"; } or a list of buckets'
             self.problems.error(where, f"{path}: expected {expected}")
             return []
-        return [bind(BucketOptions, item, f"{path}.bucket", self.problems) for item in objects]
+        return [
+            Written(
+                bind(BucketOptions, item, f"{path}.bucket", self.problems),
+                item.place("burst"),
+                item.place("rate"),
+            )
+            for item in objects
+        ]
 
-    def _limits(
-        self, buckets: Sequence[BucketOptions], path: str, where: Where, by_rate: bool
-    ) -> Iterable[Limit]:
+    def _limits(self, buckets: Sequence[Written], path: str, by_rate: bool) -> Iterable[Limit]:
         taken: set[str] = set()
-        for options in buckets:
+        for options, burst_place, rate_place in buckets:
             burst, rate = parse_burst(options.burst), parse_rate(options.rate)
+            if burst is None:
+                expected = "messages, more than 0, such as 100 or 10k"
+                self._expected(burst_place, f"{path}.burst", expected, options.burst)
+            if rate is None:
+                expected = 'messages in a time, such as "10 / 1m", or messages a second'
+                self._expected(rate_place, f"{path}.rate", expected, options.rate)
             if burst is None or rate is None:
-                what, found = ("burst", options.burst) if burst is None else ("rate", options.rate)
-                expected = "messages, such as 100 or 10k" if burst is None else '"N / T"'
-                self.problems.error(where, f"{path}.{what}: expected {expected}, found `{found}`")
                 continue
             prefix = f"{_round(100_000 / burst)}:"
             # Rspamd lets two buckets of one burst share a key; ours stay apart.
@@ -180,6 +222,10 @@ class RateReader:
             taken.add(prefix)
             factors, dynamic = self._factors(options)
             yield Limit(burst, rate, prefix, options, dynamic, factors)
+
+    def _expected(self, where: Where, path: str, expected: str, found: object) -> None:
+        shown = "nothing" if found is None else f"`{found}`"
+        self.problems.error(where, f"{path}: expected {expected}, found {shown}")
 
     def _factors(self, options: BucketOptions) -> tuple[Factors, bool]:
         own = (
@@ -203,23 +249,23 @@ class RateReader:
         return factors, dynamic
 
 
-def parse_burst(value: float | str) -> float | None:
+def parse_burst(value: float | str | None) -> float | None:
     """Messages: a number above 0, or text with k, m, g (thousands) or kb, mb, gb (1024s)."""
     if isinstance(value, str):
         found = SIZE.fullmatch(value)
         if found is None:
             return None
         value = float(found[1]) * SIZES[(found[2] or "").lower()]
-    return float(value) if 0 < value < math.inf else None
+    return float(value) if value is not None and 0 < value < math.inf else None
 
 
-def parse_rate(value: float | str) -> float | None:
+def parse_rate(value: float | str | None) -> float | None:
     """Messages a second: a number, or ``"N / T"`` with T in seconds or with s, m, h, d behind.
 
     What follows the unit is ignored, as Rspamd does: ``10 / 1min`` is ten a minute.
     """
     if not isinstance(value, str):
-        return float(value) if 0 <= value < math.inf else None
+        return float(value) if value is not None and 0 < value < math.inf else None
     count_text, slash, period_text = value.partition("/")
     count = parse_burst(count_text)
     period = PERIOD.match(period_text) if slash else None
@@ -230,11 +276,7 @@ def parse_rate(value: float | str) -> float | None:
     if period is None:
         return None
     seconds = float(period[1]) * PERIODS[(period[2] or "").lower()]
-    return count / seconds if seconds > 0 else None
-
-
-def _selected(selector: Selector) -> Callable[[Task], Sequence[str]]:
-    return lambda task: selector.values(task)[:MAX_KEYS]
+    return count / seconds if seconds > 0 and count / seconds > 0 else None
 
 
 def _joined(parts: Sequence[Keyword]) -> Callable[[Task], Sequence[str]]:
@@ -242,7 +284,7 @@ def _joined(parts: Sequence[Keyword]) -> Callable[[Task], Sequence[str]]:
         found: list[str] = []
         for part in parts:
             value = part(task)
-            if not value:
+            if value is None:
                 return ()
             found.append(value)
         return (":".join(found),)
@@ -252,3 +294,7 @@ def _joined(parts: Sequence[Keyword]) -> Callable[[Task], Sequence[str]]:
 
 def _round(number: float) -> int:
     return math.floor(number + 0.5)
+
+
+def _bytes(key: str) -> int:
+    return len(key.encode("utf-8", "surrogateescape"))
