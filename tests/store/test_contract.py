@@ -48,6 +48,7 @@ async def test_what_was_never_written_is_not_there(store: Store) -> None:
     assert await store.set_members("none") == frozenset()
     assert await store.set_remove("none", b"m") == 0
     assert await store.ranked_list("none") == []
+    assert await store.ranked_scores("none", ["m"]) == [None]
     assert await store.delete("none") == 0
     assert not await store.expire("none", 5)
 
@@ -60,6 +61,7 @@ async def test_asking_for_nothing_gives_nothing(store: Store) -> None:
     assert await store.set_add("k") == 0
     assert await store.set_remove("k") == 0
     assert await store.set_contains("k", []) == []
+    assert await store.ranked_scores("k", []) == []
     await store.hash_set("k", {}, expire=5)
     assert await store.reserve([], "t", now=1.0, hold=1, expire=1) == []
     await store.settle([], "t", now=1.0, expire=1)
@@ -112,6 +114,7 @@ WRITES: dict[str, Write] = {
     "hash_increment": lambda s, e: s.hash_increment("k", "f", expire=e),
     "set_add": lambda s, e: s.set_add("k", b"1", expire=e),
     "ranked_add": lambda s, e: s.ranked_add("k", "m", 1, keep=3, expire=e),
+    "ranked_increment": lambda s, e: s.ranked_increment("k", "m", 1, keep=3, expire=e),
 }
 
 
@@ -165,7 +168,9 @@ async def test_a_counter_expires_from_its_creation_on(backend) -> None:
     assert await backend.store.increment("k", expire=10) == 1
 
 
-@pytest.mark.parametrize("name", ["hash_set", "hash_increment", "set_add", "ranked_add"])
+@pytest.mark.parametrize(
+    "name", ["hash_set", "hash_increment", "set_add", "ranked_add", "ranked_increment"]
+)
 async def test_expire_starts_the_life_of_a_collection_anew(backend, name: str) -> None:
     write = WRITES[name]
     await write(backend.store, 10)
@@ -347,6 +352,47 @@ async def test_a_ranked_set_keeps_the_highest(store: Store) -> None:
     assert await store.ranked_list("r") == [("d", 9.5), ("g", 7.0)]
 
 
+async def test_adding_to_a_ranked_set_says_whether_the_member_is_new(store: Store) -> None:
+    assert await store.ranked_add("r", "a", 1, keep=3)
+    assert not await store.ranked_add("r", "a", 2, keep=3)
+    assert not await store.ranked_add("r", "a", 5, keep=3, only_if_absent=True)
+    assert await store.ranked_add("r", "b", 5, keep=3, only_if_absent=True)
+    assert await store.ranked_list("r") == [("b", 5.0), ("a", 2.0)]
+    assert await store.ranked_add("r", "c", 3, keep=2, only_if_absent=True)
+    assert await store.ranked_list("r") == [("b", 5.0), ("c", 3.0)]
+
+
+async def test_of_many_that_add_a_member_at_once_one_learns_that_it_is_new(store: Store) -> None:
+    adding = [store.ranked_add("r", "a", i, keep=3, only_if_absent=True) for i in range(20)]
+    assert sum(await asyncio.gather(*adding)) == 1
+
+
+async def test_a_newcomer_gets_its_chance_when_a_ranked_set_is_full(store: Store) -> None:
+    for member, by in (("a", 5), ("b", 3), ("a", 1), ("c", 0.5)):
+        await store.ranked_increment("r", member, by, keep=2)
+    assert await store.ranked_list("r") == [("a", 6.0), ("b", 3.0), ("c", 0.5)]
+    assert await store.ranked_increment("r", "d", 1, keep=2) == 1.0
+    assert await store.ranked_increment("r", "d", 2.5, keep=3) == 3.5
+    assert await store.ranked_list("r") == [("a", 6.0), ("d", 3.5), ("b", 3.0)]
+    assert await store.ranked_increment("r", "e", 1, keep=0) == 1.0
+    assert await store.ranked_list("r") == [("a", 6.0), ("e", 1.0)]
+    await store.ranked_add("r", "f", 2, keep=9)
+    assert len(await store.ranked_list("r")) == 3
+
+
+async def test_all_increments_of_a_score_count(store: Store) -> None:
+    await asyncio.gather(*(store.ranked_increment("r", "m", 1, keep=3) for _ in range(50)))
+    assert await store.ranked_scores("r", ["m"]) == [50.0]
+
+
+async def test_scores_come_back_in_the_order_asked_for(store: Store) -> None:
+    for i in range(0, 200, 2):
+        await store.ranked_add("r", f"m{i}", i, keep=200)
+    for asked in (range(200), (7, 4, 4), (7,)):
+        wanted = [None if i % 2 else float(i) for i in asked]
+        assert await store.ranked_scores("r", [f"m{i}" for i in asked]) == wanted
+
+
 async def test_equal_ranks_go_by_member(store: Store) -> None:
     for member in ("b", "é", "a", "B"):
         await store.ranked_add("r", member, 0.1, keep=3)
@@ -362,6 +408,12 @@ async def test_scores_come_back_exactly(store: Store, score: float) -> None:
 async def test_a_score_is_a_number(store: Store) -> None:
     with pytest.raises(ValueError):
         await store.ranked_add("r", "m", float("nan"), keep=3)
+    with pytest.raises(ValueError):
+        await store.ranked_increment("r", "m", float("nan"), keep=3)
+    await store.ranked_add("r", "m", float("inf"), keep=3)
+    with pytest.raises(StoreError) as caught:
+        await store.ranked_increment("r", "m", float("-inf"), keep=3)
+    assert not caught.value.temporary
 
 
 # --- types ----------------------------------------------------------------------------------
@@ -385,6 +437,8 @@ USES: dict[str, tuple[str, Callable[[Store], Awaitable[object]]]] = {
     "set_contains": ("set_add", lambda s: s.set_contains("k", [b"1"])),
     "set_members": ("set_add", lambda s: s.set_members("k")),
     "ranked_add": ("ranked_add", lambda s: s.ranked_add("k", "m", 1, keep=2)),
+    "ranked_increment": ("ranked_add", lambda s: s.ranked_increment("k", "m", 1, keep=2)),
+    "ranked_scores": ("ranked_add", lambda s: s.ranked_scores("k", ["m"])),
     "ranked_list": ("ranked_add", lambda s: s.ranked_list("k")),
 }
 

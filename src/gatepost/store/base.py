@@ -97,9 +97,32 @@ class Store(Protocol):
         ...
 
     async def ranked_add(
-        self, key: str, member: str, score: float, *, keep: int, expire: float | None = None
-    ) -> None:
-        """Gives ``member`` a score (a time, say) and keeps the ``keep`` highest, the newest."""
+        self,
+        key: str,
+        member: str,
+        score: float,
+        *,
+        keep: int,
+        expire: float | None = None,
+        only_if_absent: bool = False,
+    ) -> bool:
+        """Gives ``member`` a score (a time, say) and keeps the ``keep`` highest, the newest.
+
+        Says whether the member is new; with ``only_if_absent`` one that is not keeps its score.
+        """
+        ...
+
+    async def ranked_increment(
+        self, key: str, member: str, by: float, *, keep: int, expire: float | None = None
+    ) -> float:
+        """Adds to a member's score, 0 if there is none, and gives the new one.
+
+        First cuts the set to the ``keep`` highest (at least one), so that newcomers get a chance.
+        """
+        ...
+
+    async def ranked_scores(self, key: str, members: Sequence[str]) -> list[float | None]:
+        """The scores of ``members`` in their order; ``None`` for one that is not in the set."""
         ...
 
     async def ranked_list(self, key: str) -> list[tuple[str, float]]:

@@ -202,14 +202,38 @@ class RedisStore:
         return frozenset(to_list(await self._read("SMEMBERS", to_bytes(key))))
 
     async def ranked_add(
-        self, key: str, member: str, score: float, *, keep: int, expire: float | None = None
-    ) -> None:
+        self,
+        key: str,
+        member: str,
+        score: float,
+        *,
+        keep: int,
+        expire: float | None = None,
+        only_if_absent: bool = False,
+    ) -> bool:
         if score != score:
             raise ValueError("a score must be a number")
         name = to_bytes(key)
-        add = ("ZADD", name, repr(float(score)), to_bytes(member))
+        flags = ("NX",) if only_if_absent else ()
+        add = ("ZADD", name, *flags, repr(float(score)), to_bytes(member))
         cut = ("ZREMRANGEBYRANK", name, 0, -1 - max(0, keep))
-        await self._write_renewing(name, expire, add, cut)
+        return to_integer((await self._write_renewing(name, expire, add, cut))[0]) == 1
+
+    async def ranked_increment(
+        self, key: str, member: str, by: float, *, keep: int, expire: float | None = None
+    ) -> float:
+        if by != by:
+            raise ValueError("a score must be a number")
+        name = to_bytes(key)
+        cut = ("ZREMRANGEBYRANK", name, 0, -1 - max(1, keep))
+        add = ("ZINCRBY", name, repr(float(by)), to_bytes(member))
+        return to_score((await self._write_renewing(name, expire, cut, add))[1])
+
+    async def ranked_scores(self, key: str, members: Sequence[str]) -> list[float | None]:
+        if not members:
+            return []
+        scores = to_values(await self._read("ZMSCORE", to_bytes(key), *map(to_bytes, members)))
+        return [None if score is None else to_score(score) for score in scores]
 
     async def ranked_list(self, key: str) -> list[tuple[str, float]]:
         flat = to_list(await self._read("ZREVRANGE", to_bytes(key), 0, -1, "WITHSCORES"))
@@ -299,6 +323,14 @@ def to_integer(reply: Reply) -> int:
         raise strange(reply)
     try:
         return int(reply)
+    except ValueError as error:
+        raise strange(reply) from error
+
+
+def to_score(reply: Reply) -> float:
+    """A score, which comes as text."""
+    try:
+        return float(reply if isinstance(reply, bytes) else b"")
     except ValueError as error:
         raise strange(reply) from error
 

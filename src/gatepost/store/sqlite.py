@@ -148,16 +148,39 @@ class SqliteStore:
         return await self._database.run(lambda db: members_.set_members(db, name, now))
 
     async def ranked_add(
-        self, key: str, member: str, score: float, *, keep: int, expire: float | None = None
-    ) -> None:
-        name, member_name, now = to_bytes(key), to_bytes(member), self._now()
-        expires = renewed(now, expire)
-        keep = max(0, keep)
+        self,
+        key: str,
+        member: str,
+        score: float,
+        *,
+        keep: int,
+        expire: float | None = None,
+        only_if_absent: bool = False,
+    ) -> bool:
         if score != score:
             raise ValueError("a score must be a number")
-        await self._database.run(
-            lambda db: members_.ranked_add(db, name, member_name, score, keep, expires, now)
+        add = members_.RankedAdd(to_bytes(member), score, max(0, keep), only_if_absent)
+        name, now = to_bytes(key), self._now()
+        expires = renewed(now, expire)
+        return await self._database.run(lambda db: members_.ranked_add(db, name, add, expires, now))
+
+    async def ranked_increment(
+        self, key: str, member: str, by: float, *, keep: int, expire: float | None = None
+    ) -> float:
+        if by != by:
+            raise ValueError("a score must be a number")
+        name, member_name, now = to_bytes(key), to_bytes(member), self._now()
+        expires, keep = renewed(now, expire), max(1, keep)
+        return await self._database.run(
+            lambda db: members_.ranked_increment(db, name, member_name, by, keep, expires, now)
         )
+
+    async def ranked_scores(self, key: str, members: Sequence[str]) -> list[float | None]:
+        name, now = to_bytes(key), self._now()
+        wanted = [to_bytes(member) for member in members]
+        if not wanted:
+            return []
+        return await self._database.run(lambda db: members_.ranked_scores(db, name, wanted, now))
 
     async def ranked_list(self, key: str) -> list[tuple[str, float]]:
         name, now = to_bytes(key), self._now()

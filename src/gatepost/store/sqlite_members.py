@@ -7,9 +7,11 @@ Those from `hash_get` on are atomic operations; times are as in ``sqlite_entries
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from gatepost.store.errors import StoreError
 from gatepost.store.names import NEVER
 from gatepost.store.sqlite_entries import (
     WRITE,
@@ -40,6 +42,9 @@ DELETE_MEMBER = "DELETE FROM member WHERE key = ? AND field = ?"
 WRITE_RANKED = (
     "INSERT INTO ranked (key, field, score) VALUES (?, ?, ?)"
     " ON CONFLICT (key, field) DO UPDATE SET score = excluded.score"
+)
+READ_RANKED = (
+    "SELECT e.kind, e.expires, r.field, r.score FROM entry e LEFT JOIN ranked r ON r.key = e.key"
 )
 CUT_RANKED = (
     "DELETE FROM ranked WHERE key = ?1 AND field IN"
@@ -227,47 +232,114 @@ def set_members(db: sqlite3.Connection, key: bytes, now: int) -> frozenset[bytes
     return frozenset(read_members(db, key, (SET,), (), now))
 
 
+class RankedAdd(NamedTuple):
+    """A member for a ranked set, and how many members the set may have."""
+
+    member: bytes
+    score: float
+    keep: int
+    only_if_absent: bool
+
+
 def ranked_add(
+    db: sqlite3.Connection, key: bytes, new: RankedAdd, expires: int | None, now: int
+) -> bool:
+    """Gives a member a score and cuts the set to the highest; says whether it is new."""
+
+    def add() -> bool:
+        _, value, _ = open_entry(db, key, (RANKED,), expires, now)
+        before = int(value or 0)
+        absent = score_of(db, key, new.member) is None
+        if absent or not new.only_if_absent:
+            db.execute(WRITE_RANKED, (key, new.member, new.score))
+        cut_ranked(db, key, before, before + absent, new.keep)
+        return absent
+
+    return transaction(db, add)
+
+
+def ranked_increment(
     db: sqlite3.Connection,
     key: bytes,
     member: bytes,
-    score: float,
+    by: float,
     keep: int,
     expires: int | None,
     now: int,
-) -> None:
-    """Gives a member a score and cuts the set to the ``keep`` highest."""
+) -> float:
+    """Cuts the set to the ``keep`` highest, then adds to a member's score."""
 
-    def add() -> None:
+    def add() -> float:
         _, value, _ = open_entry(db, key, (RANKED,), expires, now)
-        before = count = int(value or 0)
-        present = "SELECT 1 FROM ranked WHERE key = ? AND field = ?"
-        count += db.execute(present, (key, member)).fetchone() is None
+        before = int(value or 0)
+        left = cut_ranked(db, key, before, before, keep) if before > keep else before
+        old = score_of(db, key, member)
+        score = (old or 0.0) + by
+        if score != score:
+            raise StoreError(f"{key!r}: the score would be no number", temporary=False)
         db.execute(WRITE_RANKED, (key, member, score))
-        if count > keep:
-            db.execute(CUT_RANKED, (key, count - keep))
-            count = keep
-        if count <= 0:
-            db.execute("DELETE FROM entry WHERE key = ?", (key,))
-        elif count != before:
-            db.execute("UPDATE entry SET value = ? WHERE key = ?", (b"%d" % count, key))
+        if old is None:
+            write_count(db, key, left + 1)
+        return score
 
-    transaction(db, add)
+    return transaction(db, add)
+
+
+def score_of(db: sqlite3.Connection, key: bytes, member: bytes) -> float | None:
+    """The score of a member of a ranked set."""
+    statement = "SELECT score FROM ranked WHERE key = ? AND field = ?"
+    row: tuple[float] | None = db.execute(statement, (key, member)).fetchone()
+    return None if row is None else row[0]
+
+
+def cut_ranked(db: sqlite3.Connection, key: bytes, before: int, count: int, keep: int) -> int:
+    """Cuts a set of ``count`` members to the highest; ``before`` is the count that is stored."""
+    left = min(count, keep)
+    if count > left:
+        db.execute(CUT_RANKED, (key, count - left))
+    if left <= 0:
+        db.execute("DELETE FROM entry WHERE key = ?", (key,))
+    elif left != before:
+        write_count(db, key, left)
+    return left
+
+
+def write_count(db: sqlite3.Connection, key: bytes, count: int) -> None:
+    """The entry of a ranked set has the number of its members."""
+    db.execute("UPDATE entry SET value = ? WHERE key = ?", (b"%d" % count, key))
+
+
+def ranked_scores(
+    db: sqlite3.Connection, key: bytes, members: Sequence[bytes], now: int
+) -> list[float | None]:
+    """The scores of some members, of one moment."""
+    if len(members) <= FIELDS_AT_ONCE:
+        marks = ",".join("?" * len(members))
+        rows = db.execute(
+            f"{READ_RANKED} AND r.field IN ({marks}) WHERE e.key = ?", (*members, key)
+        )
+        found = dict(ranked_rows(db, key, rows.fetchall(), now))
+    else:
+        found = dict(ranked_list(db, key, now))
+    return [found.get(member) for member in members]
 
 
 def ranked_list(db: sqlite3.Connection, key: bytes, now: int) -> list[tuple[bytes, float]]:
     """Members and scores, highest first."""
-    rows = db.execute(
-        "SELECT e.kind, e.expires, r.field, r.score"
-        " FROM entry e LEFT JOIN ranked r ON r.key = e.key"
-        " WHERE e.key = ? ORDER BY r.score DESC, r.field DESC",
-        (key,),
-    ).fetchall()
+    statement = f"{READ_RANKED} WHERE e.key = ? ORDER BY r.score DESC, r.field DESC"
+    return ranked_rows(db, key, db.execute(statement, (key,)).fetchall(), now)
+
+
+def ranked_rows(
+    db: sqlite3.Connection, key: bytes, rows: list[tuple[int, int, bytes, float]], now: int
+) -> list[tuple[bytes, float]]:
+    """What ``READ_RANKED`` found, if it is a ranked set and lives."""
     if not rows:
         return []
-    if rows[0][1] <= now:
+    kind, expires = rows[0][:2]
+    if expires <= now:
         forget(db, (key,), now)
         return []
-    if rows[0][0] != RANKED:
+    if kind != RANKED:
         raise wrong_type(key)
-    return [(field, score) for _, _, field, score in rows]
+    return [(field, score) for _, _, field, score in rows if field is not None]
