@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,12 @@ from gatepost.scan.module import Check, Stage
 from gatepost.scan.outcomes import Outcome, Trace
 from gatepost.scan.plan import Planner
 from gatepost.scan.result import Result
-from gatepost.scan.symbol import Group, Symbol, SymbolConfig, SymbolRegistry
+from gatepost.scan.symbol import Group, Hit, Symbol, SymbolConfig, SymbolRegistry
 from gatepost.scan.task import Task
 from gatepost.testing import Zone
 
 LETTER = b"From: a@example.org\r\nTo: b@example.net\r\nSubject: x\r\n\r\nHello\r\n"
+SOON = 0.02  # seconds: a deadline that comes soon, and that nothing here needs longer than
 NOBODY: Any = None  # for a store that no check asks
 
 
@@ -82,6 +84,37 @@ def check(
 ) -> Check:
     """A check without a module."""
     return Check(name, stage, function, **more)
+
+
+def hit(name: str, weight: float = 1.0) -> Callable[[Task], Iterator[Hit]]:
+    def function(task: Task) -> Iterator[Hit]:
+        yield Hit(name, weight=weight)
+
+    return function
+
+
+def later(name: str, turns: int = 3) -> Callable[[Task], AsyncIterator[Hit]]:
+    """A check that really waits before it hits."""
+
+    async def function(task: Task) -> AsyncIterator[Hit]:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        yield Hit(name)
+
+    return function
+
+
+async def never(task: Task) -> AsyncIterator[Hit]:
+    yield Hit("BEFORE")
+    await asyncio.Event().wait()
+    yield Hit("AFTER")
+
+
+def forces(action: str, **more: Any) -> Callable[[Task], None]:
+    def function(task: Task) -> None:
+        task.set_pre_result(action, "because", module="test", **more)
+
+    return function
 
 
 @dataclass

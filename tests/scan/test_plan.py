@@ -286,3 +286,25 @@ def test_plans_are_kept_and_the_least_used_one_goes() -> None:
         found.plan(switches(off=f"X{number}"), INBOUND)
     assert found.plan(switches(off="X1"), INBOUND) is not second
     assert len(found._plans) <= MAX_PLANS
+
+
+@pytest.mark.parametrize(
+    "one, configured, survives",
+    [
+        (check("GOOD", symbols=(Symbol("GOOD", -1.0),)), {}, True),
+        (check("BAD", symbols=(Symbol("BAD", 1.0),)), {}, False),
+        (
+            check("BAD", symbols=(Symbol("BAD", 1.0),)),
+            {"BAD": SymbolConfig(score=-1.0)},
+            True,
+        ),
+        # one that only may insert a good symbol does not
+        (check("SPF_CHECK", symbols=(Symbol("SPF_ALLOW", -1.0),)), {}, False),
+        (check("SPF_CHECK", symbols=(Symbol("SPF_ALLOW", -1.0),), fine=True), {}, True),
+    ],
+)
+def test_what_speaks_for_a_letter_is_looked_for_in_any_case(
+    one: Check, configured: dict[str, SymbolConfig], survives: bool
+) -> None:
+    plan = planner(one, configured=configured).plan(NO_SWITCHES, INBOUND)
+    assert (plan.filters[0].survives == 2) is survives

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import msgspec
@@ -127,7 +128,7 @@ class Planner:
     """Makes plans for one set of checks and keeps them (``MAX_PLANS`` most recently used)."""
 
     def __init__(self, checks: Iterable[Check], registry: SymbolRegistry) -> None:
-        self.checks = tuple(checks)
+        self.checks = tuple(_fine_if_it_speaks_for_the_letter(c, registry) for c in checks)
         self.registry = registry
         self._plans: OrderedDict[tuple[Switches, Direction, bool], Plan] = OrderedDict()
         _refuse_contradictions(self.checks)
@@ -233,6 +234,12 @@ class Planner:
             if check.callback in enabled or check.group in groups or check.explicit_disable:
                 allowed.update(symbol.name for symbol in check.symbols)
         return frozenset(allowed)
+
+
+def _fine_if_it_speaks_for_the_letter(check: Check, registry: SymbolRegistry) -> Check:
+    """As rspamd: a check runs in any case when the symbol of its own name has a negative score."""
+    own = registry.symbols.get(check.callback)
+    return replace(check, fine=True) if own is not None and own.fine and not check.fine else check
 
 
 def _names_of(check: Check) -> set[str]:
