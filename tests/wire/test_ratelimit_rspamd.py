@@ -55,7 +55,8 @@ LETTERS = {
     "nobody": mail(ip="2001:db8::7", sender="Some.One@Example.org"),
     "a bounce": mail(ip="203.0.113.7", sender=""),
     "a postmaster": mail(ip="203.0.113.7", sender="postmaster@example.org"),
-    "our own machine": mail(ip="127.0.0.1", user="alice"),
+    "our own machine": mail(ip="127.0.0.1", user="anna", sender="a.quite.long.address@example.org"),
+    "a user beyond ASCII": mail(user="\u00e4nne", sender="\u00e4@example.org"),
 }
 
 
@@ -70,7 +71,7 @@ def scan_there(server: RspamdServer, given: Letter) -> None:
     connection = HTTPConnection(host, int(port), timeout=20)
     connection.putrequest("POST", "/checkv2")
     for name, value in (*given.headers, ("Content-Length", str(len(given.raw)))):
-        connection.putheader(name, value)
+        connection.putheader(name, value.encode())
     connection.endheaders(given.raw)
     assert connection.getresponse().status == 200
     connection.close()

@@ -28,6 +28,8 @@ from gatepost.ucl import Array, Object, Value, Where
 Factor = Annotated[float, Meta(gt=0)]
 MAX_KEYS = 1024
 """Buckets of one rate that one message may fill: a selector over recipients gives one for each."""
+EXPECTED_BURST = "messages, more than 0, such as 100 or 10k"
+EXPECTED_RATE = 'messages in a time, such as "10 / 1m", or messages a second'
 
 SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmg]b?)?\s*", re.IGNORECASE)
 PERIOD = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?", re.IGNORECASE)
@@ -183,6 +185,9 @@ class RateReader:
     def _buckets(self, value: Value, path: str, where: Where) -> list[Written]:
         if isinstance(value, str):
             # the old form "N / T": N in T seconds, all of them at once if need be
+            if parse_rate(value) is None:
+                self._expected(where, path, EXPECTED_RATE, value)
+                return []
             return [Written(BucketOptions(burst=value.partition("/")[0], rate=value), where, where)]
         items = list(value) if isinstance(value, Array) else [value]
         numbers = [item for item in items if isinstance(item, int | float)]
@@ -208,11 +213,9 @@ class RateReader:
         for options, burst_place, rate_place in buckets:
             burst, rate = parse_burst(options.burst), parse_rate(options.rate)
             if burst is None:
-                expected = "messages, more than 0, such as 100 or 10k"
-                self._expected(burst_place, f"{path}.burst", expected, options.burst)
+                self._expected(burst_place, f"{path}.burst", EXPECTED_BURST, options.burst)
             if rate is None:
-                expected = 'messages in a time, such as "10 / 1m", or messages a second'
-                self._expected(rate_place, f"{path}.rate", expected, options.rate)
+                self._expected(rate_place, f"{path}.rate", EXPECTED_RATE, options.rate)
             if burst is None or rate is None:
                 continue
             prefix = f"{_round(100_000 / burst)}:"
