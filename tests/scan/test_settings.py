@@ -22,7 +22,6 @@ from gatepost.testing import Bench, mail
 from gatepost.ucl import parse
 from scan_tasks import module_of, task_of
 
-
 PRE = module_of("pre", "a", Symbol("SIMPLE_PRE", 1.0), stage=Stage.PREFILTER)
 TEST = module_of(
     "test",

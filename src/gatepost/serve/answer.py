@@ -6,7 +6,6 @@ Source: core reference §6.3.
 
 from __future__ import annotations
 
-import math
 import time
 from email.header import Header
 
@@ -24,6 +23,7 @@ from gatepost.serve.reply import (
 
 DEFAULT_SUBJECT = "*** SPAM *** %s"
 MAX_SUBJECT = 2000  # characters
+MAX_POSITION = 1_000_000
 
 
 class AnswerOptions:
@@ -139,7 +139,8 @@ def _milter(task: Task) -> MilterReply | None:
         _append(added, header)
     removed: dict[str, int | list[int]] = {}
     for name, which in settings.remove_headers.items():
-        removed[name] = which if isinstance(which, (int, list)) else 0
+        listed = [_position(one, 0) for one in which] if isinstance(which, list) else []
+        removed[name] = listed or _position(which, 0)
     removed.update(task.removed_headers)
     return MilterReply(add_headers=added, remove_headers=removed)
 
@@ -159,13 +160,26 @@ def _append(added: dict[str, AddHeader], header: AddedHeader) -> None:
 def _from_settings(value: object) -> AddHeader:
     if isinstance(value, list):
         return [_header_value(item) for item in value]
-    return _header_value(value) if isinstance(value, dict) else str(value)
+    return _header_value(value) if isinstance(value, dict) else _text(value)
 
 
 def _header_value(value: object) -> HeaderValue:
     if not isinstance(value, dict):
-        return HeaderValue(str(value))
+        return HeaderValue(_text(value))
     order = value.get("order", value.get("index"))
-    if not isinstance(order, int | float) or not math.isfinite(order):
-        order = None
-    return HeaderValue(str(value.get("value", "")), None if order is None else int(order))
+    return HeaderValue(_text(value.get("value", "")), None if order is None else _position(order))
+
+
+def _position(value: object, otherwise: int = -1) -> int:
+    """A header's position, from settings, which may hold anything."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return otherwise
+    return int(min(max(value, -MAX_POSITION), MAX_POSITION))
+
+
+def _text(value: object) -> str:
+    """A header's value, from settings: a header field is one line of whole characters."""
+    text = str(value)
+    if not text.isprintable():
+        text = " ".join(text.split()).encode("utf-8", "replace").decode()
+    return text

@@ -22,7 +22,8 @@ PASSED_BY_SCORE = "unknown reason"
 def result_line(task: Task, verdict: Verdict, *, max_elements: int = MAX_ELEMENTS) -> str:
     """The line without its prefix; lists are cut at ``max_elements`` (``task_max_elts``)."""
     envelope, message, result = task.envelope, task.message, task.result
-    letter = "S" if result.skipped and not result.pre_results else "T" if verdict.is_spam else "F"
+    letter = "S" if result.skipped else "T" if verdict.is_spam else "F"
+    action = _clean(verdict.action.name)
     score = f"{verdict.score:.2f}/{verdict.required_score:.2f}"
     parts = [f"id: <{_clean(message.message_id)}>"]
     if envelope.queue_id != "undef":
@@ -34,7 +35,7 @@ def result_line(task: Task, verdict: Verdict, *, max_elements: int = MAX_ELEMENT
     if envelope.sender is not None:
         parts.append(f"from: <{_clean(envelope.sender.addr)}>")
     symbols = ",".join(_symbol(found, max_elements) for found in _by_weight(result.visible()))
-    parts.append(f"(default: {letter} ({verdict.action.name}): [{score}] [{symbols}])")
+    parts.append(f"(default: {letter} ({action}): [{score}] [{symbols}])")
     parts.append(f"len: {len(message.raw)}")
     parts.append(f"time: {(time.perf_counter() - task.started) * 1000:.3f}ms")
     parts.append(f"dns req: {task.resolver.requests}")
@@ -47,9 +48,7 @@ def result_line(task: Task, verdict: Verdict, *, max_elements: int = MAX_ELEMENT
     if forced is not None:
         value = "nan" if math.isnan(forced.score) else f"{forced.score:.2f}"
         text = _clean(forced.message or PASSED_BY_SCORE).replace('"', "'")
-        parts.append(
-            f'forced: {verdict.action.name} "{text}"; score={value} (set by {forced.module})'
-        )
+        parts.append(f'forced: {action} "{text}"; score={value} (set by {_clean(forced.module)})')
     if task.settings.id:
         parts.append(f"settings_id: {_clean(task.settings.id)}")
     return ", ".join(parts)
@@ -63,7 +62,7 @@ def _symbol(found: FoundSymbol, max_elements: int) -> str:
     options = "".join(f"{_clean(option)};" for option in found.options[:max_elements])
     if len(found.options) > max_elements:
         options += "...;"
-    return f"{found.name}({found.score:.2f}){{{options}}}"
+    return f"{_clean(found.name)}({found.score:.2f}){{{options}}}"
 
 
 def _addresses(addresses: Sequence[Address], max_elements: int) -> str:

@@ -14,7 +14,7 @@ from gatepost.scan.outcomes import Trace
 from gatepost.scan.scanner import Scanner
 from gatepost.scan.task import Task
 from gatepost.serve.answer import AnswerOptions, build_reply
-from gatepost.serve.errors import BadRequest, ScanFailed
+from gatepost.serve.errors import ScanFailed
 from gatepost.serve.reply import CheckReply, Peer, RequestHeaders
 from gatepost.serve.result_log import result_line
 
@@ -39,8 +39,6 @@ class Scanning:
         self.in_hand += 1
         try:
             return await self._scan(headers, body, peer)
-        except BadRequest:
-            raise
         except Exception as error:
             self.failed += 1
             log.exception("the scan failed: %s", type(error).__name__)
