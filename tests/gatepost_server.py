@@ -52,7 +52,7 @@ def run_gatepost(
     )
     try:
         ready = re.search(READY, process.wait_for(READY)[0])
-        assert ready is not None and milter in ready[1].split(",") and ready[2] == scan
+        assert ready is not None and milter in ready[1].split(",") and scan in ready[2].split(",")
         yield GatepostServer(process, milter, scan)
     finally:
         process.stop()

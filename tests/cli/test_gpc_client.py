@@ -80,7 +80,10 @@ async def test_unix_sockets_and_a_chosen_source_address(tmp_path):
 async def answering(*pieces, wait=False):
     """A server that reads a little, sends the pieces and closes."""
 
+    talks = set()
+
     async def talk(reader, writer):
+        talks.add(asyncio.current_task())
         await reader.read(10)
         for piece in pieces:
             writer.write(piece)
@@ -89,12 +92,15 @@ async def answering(*pieces, wait=False):
         if wait:
             await reader.read()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     try:
         yield Server(*server.sockets[0].getsockname())
     finally:
         server.close()
+        await asyncio.gather(*talks)
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -135,7 +141,7 @@ async def test_a_rewritten_message_follows_the_reply():
 
 async def test_a_silent_server_is_not_waited_for_longer_than_told():
     async with answering(wait=True) as server:
-        with pytest.raises(RequestFailed, match="IO timeout: .* within 0.05 s"):
+        with pytest.raises(RequestFailed, match=r"IO timeout: .* within 0.05 s"):
             await scan_message(server, [], b"", timeout=0.05)
 
 

@@ -43,7 +43,7 @@ def test_files_and_lists_of_files(folder, tmp_path):
     assert found([folder / "a.eml"], files_list=str(listing)) == [
         str(folder / n) for n in ("a.eml", "b.eml", "sub/d.eml")
     ]
-    with pytest.raises(CliError, match="cannot open list"):
+    with pytest.raises(CliError, match=r"cannot open list"):
         found([], files_list=str(tmp_path / "none"))
 
 
@@ -67,5 +67,5 @@ def test_bytes_are_read_as_they_are(tmp_path, monkeypatch):
 
 def test_a_missing_file_is_an_error_when_it_is_read(tmp_path):
     [item] = find_inputs([str(tmp_path / "none")], files_list=None, exclude=[], empty=False)
-    with pytest.raises(CliError, match="cannot open file .*none: No such file"):
+    with pytest.raises(CliError, match=r"cannot open file .*none: No such file"):
         item.read()
