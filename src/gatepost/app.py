@@ -27,7 +27,7 @@ from gatepost.config import (
 from gatepost.mail import Limits
 from gatepost.modules import ALL
 from gatepost.net import DnsResolver, Resolver, ResolverSettings
-from gatepost.scan.actions_section import ActionsConfig, read_actions
+from gatepost.scan.actions_section import ActionsConfig, find_actions, read_actions
 from gatepost.scan.composites import Composites
 from gatepost.scan.composites_section import read_composites
 from gatepost.scan.dns_section import FakeRecords, read_dns
@@ -179,7 +179,7 @@ class _Assembly:
 
     def assemble(self, modules: Iterable[type[Module]]) -> App:
         config, problems, options = self.config, self.problems, self.options
-        actions = read_actions(config.section("actions"), problems)
+        actions = read_actions(find_actions(config), problems)
         groups, configured = read_groups(config, problems)
         registry = SymbolRegistry(
             groups=groups,
@@ -267,9 +267,13 @@ class _Assembly:
                     self.problems.error(None, str(error))
 
     def _composites(self, registry: SymbolRegistry, checks: Iterable[Check]) -> Composites:
-        found = read_composites(self.config, self.problems)
+        unknown = registry.unknown_weight
+        found = read_composites(self.config, self.problems, unknown_weight=unknown)
         for one in found:
-            registry.add(one.symbol, check=one.symbol.name, group="composite")
+            try:
+                registry.add(one.symbol, check=one.symbol.name, group="composite")
+            except DeclarationError as error:
+                self.problems.error(None, f"composites.{one.symbol.name}: {error}")
         late = {s.name for c in checks if c.stage is Stage.POSTFILTER for s in c.symbols}
         return Composites([one.composite for one in found], registry, late)
 
