@@ -118,6 +118,23 @@ async def test_a_check_that_ignores_its_cancellation_delays_only_the_end(
     assert ran.hits == ["P"]
 
 
+async def test_hits_given_after_the_deadline_do_not_count() -> None:
+    async def insists(task: Task) -> AsyncIterator[Hit]:
+        yield Hit("BEFORE")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield Hit("AFTER")
+
+    async def returns_late(task: Task) -> list[Hit]:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return [Hit("AFTER")]
+
+    ran = await run(check("A", insists), check("B", returns_late), task_timeout=SOON)
+    assert (ran.became("A"), ran.became("B"), ran.hits) == ("timeout", "timeout", ["BEFORE"])
+
+
 async def test_a_check_cut_off_may_clean_up() -> None:
     cleaned: list[str] = []
 

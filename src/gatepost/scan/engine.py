@@ -94,7 +94,6 @@ class Run:
         "ended",
         "engine",
         "filtering",
-        "given_up",
         "insert",
         "late",
         "limit",
@@ -119,7 +118,6 @@ class Run:
         self.late: set[asyncio.Task[Any]] = set()
         self.ended: list[asyncio.Task[Any]] = []
         self.wake: asyncio.Future[None] | None = None
-        self.given_up = False
         self.insert: Insert = task.result.insert if plan.permits is None else self._insert_allowed
 
     async def all_stages(self) -> None:
@@ -215,7 +213,7 @@ class Run:
         hits = step.function(self.task)
         try:
             async for hit in hits:
-                if self.given_up:
+                if self.late and asyncio.current_task() in self.late:
                     raise asyncio.CancelledError("it had its time")
                 self.insert(hit)
         except BaseException:
@@ -280,11 +278,10 @@ class Run:
 
     async def _end_all(self) -> None:
         """Cancels what still runs and gives it, and what is late, a moment to clean up."""
-        works = {*self.waiting, *self.late}
+        self.late.update(self.waiting)
         for work in self.waiting:
             work.cancel()
-        done, deaf = await asyncio.wait(works, timeout=CANCEL_GRACE)
-        self.given_up = True
+        done, deaf = await asyncio.wait(self.late, timeout=CANCEL_GRACE)
         for work in done:
             _forget(work)
         for work in deaf:
