@@ -4,10 +4,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
 from gatepost.config import Configuration, Problems, load_configuration
 from gatepost.scan.actions_section import find_actions, read_actions
 from gatepost.ucl import parse
+from scan_tasks import sections
 
 
 def read(text):
@@ -138,3 +140,25 @@ def test_the_old_metric_is_read_too():
     found = read_actions(find_actions(Configuration(tree, None, Path())), Problems())
     assert found.table.thresholds["reject"] == 9
     assert (found.grow_factor, found.subject) == (1.2, "x")
+
+
+@given(
+    sections(
+        "reject",
+        "add_header",
+        "score",
+        "flags",
+        "milter",
+        "grow_factor",
+        "subject",
+        "metric",
+        "actions",
+    )
+)
+@settings(max_examples=60)
+def test_any_section_is_read_or_complained_of(section):
+    problems = Problems()
+    found = read_actions(find_actions(Configuration(section, None, Path())), problems)
+    again = read_actions(section, Problems())
+    for table in (found.table, again.table):
+        assert table.choose(1e9).name in table.actions

@@ -4,10 +4,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
 from gatepost.config import Configuration, Problems, load_configuration
 from gatepost.scan.composites_section import read_composites
-from gatepost.ucl import parse
+from gatepost.ucl import Object, parse
+from scan_tasks import sections
 
 
 def read(text, **more):
@@ -161,3 +163,11 @@ def test_local_d_changes_one_by_name(tmp_path):
     assert found["AUTH_NA"].symbol.score == 3.0
     assert "MINE" in found
     assert "PHISH_EMOTION" not in found
+
+
+@given(sections("expression", "score", "policy", "group", "groups", "depends_on", "enabled"))
+@settings(max_examples=60)
+def test_any_section_is_read_or_complained_of(section):
+    tree = Object({"composites": Object({"C": section}), "composite": section})
+    for one in read_composites(Configuration(tree, None, Path()), Problems()):
+        assert one.composite.expression.text

@@ -5,11 +5,13 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
 from gatepost.config import Configuration, Problems, load_configuration
 from gatepost.scan.groups_section import read_groups
 from gatepost.scan.symbol import Symbol, SymbolConfig, SymbolRegistry
-from gatepost.ucl import parse
+from gatepost.ucl import Object, parse
+from scan_tasks import sections
 
 
 def read(text):
@@ -195,3 +197,14 @@ def test_scores_and_groups_of_the_configuration_go_before_the_module_s():
     assert [group.name for group in registered.groups] == ["module", "mine"]
     assert [group.name for group in registered.capped] == ["mine"]
     assert registered.description == "says the module"
+
+
+@given(sections("group", "symbols", "symbol", "metric", "score", "max_score", "groups", "nshots"))
+@settings(max_examples=60)
+def test_any_section_is_read_or_complained_of(section):
+    for tree in (section, Object({"group": Object({"g": section}), "metric": section})):
+        problems = Problems()
+        groups, symbols = read_groups(Configuration(tree, None, Path()), problems)
+        registry = SymbolRegistry(groups=groups, configured=symbols)
+        for name in symbols:
+            assert registry.get(name).score == (symbols[name].score or 0.0)

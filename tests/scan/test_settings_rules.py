@@ -2,16 +2,18 @@
 """Rules of the section `settings`: how their conditions combine, their ids, and their mistakes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.config import Problems
 from gatepost.scan.applied import InsertedSymbol
 from gatepost.scan.maps import MapLibrary
-from gatepost.scan.settings_rules import numeric_id, read_rules
+from gatepost.scan.settings_apply import APPLY_KEYS
+from gatepost.scan.settings_matchers import MATCHER_KEYS
+from gatepost.scan.settings_rules import OTHER_KEYS, numeric_id, read_rules
 from gatepost.testing import mail
-from gatepost.ucl import parse
-from scan_tasks import task_of
+from gatepost.ucl import Object, parse
+from scan_tasks import sections, task_of
 
 
 def read(text):
@@ -226,3 +228,11 @@ def test_any_expression_is_read_or_refused(text):
     )
     if not problems:
         assert rules[0].matches(task_of(ALICE)) in (True, False)
+
+
+@given(sections(*MATCHER_KEYS, *OTHER_KEYS, *APPLY_KEYS))
+@settings(max_examples=60)
+def test_any_section_is_read_or_complained_of(section):
+    task = task_of(ALICE)
+    for rule in read_rules(Object({"r": section}), MapLibrary(), Problems()):
+        assert rule.matches(task) == rule.explain(task)[0]
