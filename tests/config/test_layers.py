@@ -21,7 +21,8 @@ from gatepost.config import (
 )
 from gatepost.ucl import to_plain
 
-MODULES = ("greylist", "once_received", "ratelimit", "spf")
+# Names that no file of defaults is shipped for.
+MODULES = ("compass", "graylister", "tollgate")
 
 
 def written(folder: Path, files: Mapping[str, str]) -> Path:
@@ -55,51 +56,51 @@ RATES = "rates { a { burst = 1; rate = 2 }\nb { burst = 3 } }"
 
 
 @pytest.mark.parametrize(
-    "files, ratelimit",
+    "files, tollgate",
     [
-        ({"local.d/ratelimit.conf": "max_delay = 1h"}, {"max_delay": 3600.0}),
+        ({"local.d/tollgate.conf": "max_delay = 1h"}, {"max_delay": 3600.0}),
         (
-            {"local.d/ratelimit.conf": RATES, "override.d/ratelimit.conf": "max_delay = 5"},
+            {"local.d/tollgate.conf": RATES, "override.d/tollgate.conf": "max_delay = 5"},
             {"rates": {"a": {"burst": 1, "rate": 2}, "b": {"burst": 3}}, "max_delay": 5},
         ),
         # override.d replaces whole keys of the section, and leaves the others
         (
             {
-                "local.d/ratelimit.conf": RATES + "\nmax_delay = 1",
-                "override.d/ratelimit.conf": "rates { a { burst = 9 } }",
+                "local.d/tollgate.conf": RATES + "\nmax_delay = 1",
+                "override.d/tollgate.conf": "rates { a { burst = 9 } }",
             },
             {"rates": {"a": {"burst": 9}}, "max_delay": 1},
         ),
-        ({"override.d/ratelimit.conf": "a = 1", "local.d/ratelimit.conf": "a = 2"}, {"a": 1}),
-        ({"local.d/ratelimit.conf": "a = null"}, {"a": None}),
+        ({"override.d/tollgate.conf": "a = 1", "local.d/tollgate.conf": "a = 2"}, {"a": 1}),
+        ({"local.d/tollgate.conf": "a = null"}, {"a": None}),
         # rspamd.conf.local adds to a section, rspamd.conf.override replaces it whole
         (
-            {"local.d/ratelimit.conf": "a = 1; b = 2", "rspamd.conf.local": "ratelimit { a = 3 }"},
+            {"local.d/tollgate.conf": "a = 1; b = 2", "rspamd.conf.local": "tollgate { a = 3 }"},
             {"a": 3, "b": 2},
         ),
         (
             {
-                "local.d/ratelimit.conf": "a = 1; b = 2",
-                "rspamd.conf.override": "ratelimit { a = 3 }",
+                "local.d/tollgate.conf": "a = 1; b = 2",
+                "rspamd.conf.override": "tollgate { a = 3 }",
             },
             {"a": 3},
         ),
         (
             {
-                "override.d/ratelimit.conf": "a = 1; b = 2",
-                "rspamd.conf.local.override": "ratelimit { a = 3 }",
+                "override.d/tollgate.conf": "a = 1; b = 2",
+                "rspamd.conf.local.override": "tollgate { a = 3 }",
             },
             {"a": 3},
         ),
-        ({"local.d/ratelimit.inc": "a = 1"}, {"a": 1}),
-        ({"local.d/ratelimit.conf.disabled": "a = 1"}, {}),
-        ({"local.d/ratelimit.lua": "return {}"}, {}),
-        ({"local.d/sub/ratelimit.conf": "a = 1"}, {}),
+        ({"local.d/tollgate.inc": "a = 1"}, {"a": 1}),
+        ({"local.d/tollgate.conf.disabled": "a = 1"}, {}),
+        ({"local.d/tollgate.lua": "return {}"}, {}),
+        ({"local.d/sub/tollgate.conf": "a = 1"}, {}),
         ({}, {}),
     ],
 )
-def test_which_file_wins(files: dict[str, str], ratelimit: dict[str, Any], tmp_path: Path) -> None:
-    assert section(files, "ratelimit", tmp_path) == ratelimit
+def test_which_file_wins(files: dict[str, str], tollgate: dict[str, Any], tmp_path: Path) -> None:
+    assert section(files, "tollgate", tmp_path) == tollgate
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,17 @@ def test_files_of_sections_with_names(
     assert config.named(kind)[name]["count"] == value
 
 
+def test_statistics_are_not_merged_with_what_was_there(tmp_path: Path) -> None:
+    text = "compass { b = 2 }"  # any section will do
+    files = {"local.d/compass.conf": "a = 1", "local.d/statistic.conf": text}
+    config, _ = load(written(tmp_path, files))
+    assert config.section("compass") == {"b": 2}
+    files = {"local.d/groups.conf": text}
+    (tmp_path / "local.d/statistic.conf").unlink()
+    config, _ = load(written(tmp_path, files))
+    assert config.section("compass") == {"a": 1, "b": 2}
+
+
 def test_without_a_folder_there_are_the_defaults() -> None:
     config, problems = load(None)
     assert problems == []
@@ -150,49 +162,49 @@ def test_without_a_folder_there_are_the_defaults() -> None:
 
 
 def test_an_empty_folder_is_the_defaults(tmp_path: Path) -> None:
-    assert load(tmp_path)[0].tree == load(None)[0].tree
+    assert load(tmp_path)[0].tree.keys() == load(None)[0].tree.keys()
 
 
 def test_a_file_stands_for_itself(tmp_path: Path) -> None:
     path = written(
-        tmp_path, {"my.conf": "options { one_shot = yes }\nspf { }", "local.d/x.conf": ""}
+        tmp_path, {"my.conf": "options { one_shot = yes }\ncompass { }", "local.d/x.conf": ""}
     )
     config, problems = load(path / "my.conf")
     assert problems == []
-    assert to_plain(config.tree) == {"options": {"one_shot": True}, "spf": {}}
+    assert to_plain(config.tree) == {"options": {"one_shot": True}, "compass": {}}
     assert (config.bare, config.folder, config.files) == (True, path, [path / "my.conf"])
-    assert "greylist" not in config
+    assert "graylister" not in config
 
 
 def test_a_file_may_include_others(tmp_path: Path) -> None:
     files = {
-        "my.conf": 'spf { .include "$CONFDIR/spf.inc" }\n.include(try=true) "$CURDIR/none.conf"',
-        "spf.inc": "a = 1",
+        "my.conf": 'compass { .include "$CONFDIR/c.inc" }\n.include(try=true) "$CURDIR/no.conf"',
+        "c.inc": "a = 1",
     }
     config, problems = load(written(tmp_path, files) / "my.conf")
-    assert (config.section("spf"), problems) == ({"a": 1}, [])
-    assert [path.name for path in config.files] == ["my.conf", "spf.inc"]
+    assert (config.section("compass"), problems) == ({"a": 1}, [])
+    assert [path.name for path in config.files] == ["my.conf", "c.inc"]
 
 
 @pytest.mark.parametrize(
     "overrides, value",
     [
         ((), 1),
-        (("ratelimit.a=5",), 5),
-        (("ratelimit.a=5", "ratelimit.a=6"), 6),
+        (("tollgate.a=5",), 5),
+        (("tollgate.a=5", "tollgate.a=6"), 6),
     ],
 )
 def test_the_command_line_has_the_last_word(
     overrides: tuple[str, ...], value: int, tmp_path: Path
 ) -> None:
-    folder = written(tmp_path, {"rspamd.conf.override": "ratelimit { a = 1 }"})
-    assert load(folder, *overrides)[0].section("ratelimit")["a"] == value
+    folder = written(tmp_path, {"rspamd.conf.override": "tollgate { a = 1 }"})
+    assert load(folder, *overrides)[0].section("tollgate")["a"] == value
 
 
 def test_the_command_line_wins_over_a_section_that_is_there_twice(tmp_path: Path) -> None:
-    files = {"local.d/ratelimit.conf": "a = 1", "rspamd.conf.local": "ratelimit { a = 2 }"}
-    config, _ = load(written(tmp_path, files), "ratelimit.a=3")
-    assert config.section("ratelimit")["a"] == 3
+    files = {"local.d/tollgate.conf": "a = 1", "rspamd.conf.local": "tollgate { a = 2 }"}
+    config, _ = load(written(tmp_path, files), "tollgate.a=3")
+    assert config.section("tollgate")["a"] == 3
 
 
 # What is wrong
@@ -207,6 +219,13 @@ def test_the_command_line_wins_over_a_section_that_is_there_twice(tmp_path: Path
             ["local.d/rbl.conf: warning: Gatepost has no `rbl` module yet: file ignored"],
         ),
         (
+            {"local.d/classifier-bayes.conf": "a = 1"},
+            [
+                "local.d/classifier-bayes.conf: warning: "
+                "Gatepost has no `classifier` module yet: file ignored"
+            ],
+        ),
+        (
             {"rspamd.conf.local": "\nrbl { }"},
             ["rspamd.conf.local:2: warning: Gatepost has no `rbl` yet: section ignored"],
         ),
@@ -215,20 +234,20 @@ def test_the_command_line_wins_over_a_section_that_is_there_twice(tmp_path: Path
             {"local.d/graylist.conf": "a = 1"},
             [
                 "local.d/graylist.conf: warning: no section is called `graylist`: file ignored"
-                "; did you mean `greylist`?"
+                "; did you mean `graylister`?"
             ],
         ),
         (
             {"rspamd.conf.local": "graylist { }"},
-            ["rspamd.conf.local:1: error: unknown section `graylist`; did you mean `greylist`?"],
+            ["rspamd.conf.local:1: error: unknown section `graylist`; did you mean `graylister`?"],
         ),
         (
-            {"local.d/spf.conf": "a = 1\nb = [1"},
-            ["local.d/spf.conf:2: error: "],
+            {"local.d/compass.conf": "a = 1\nb = [1"},
+            ["local.d/compass.conf:2: error: "],
         ),
         (
-            {"local.d/spf.conf": '.include "none.inc"'},
-            ["local.d/spf.conf:1: error: "],
+            {"local.d/compass.conf": '.include "none.inc"'},
+            ["local.d/compass.conf:1: error: "],
         ),
     ],
 )
@@ -241,8 +260,8 @@ def test_what_is_wrong_is_named(files: dict[str, str], problems: list[str], tmp_
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     files = {
-        "local.d/spf.conf": "a = [",
-        "local.d/greylist.conf": "b = {",
+        "local.d/compass.conf": "a = [",
+        "local.d/graylister.conf": "b = {",
         "local.d/options.inc": "task_timeout = 0\n\nchek_local = yes",
         "rspamd.conf.local": "nonsense { }",
     }
@@ -254,8 +273,8 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     bind(OptionsSection, config.section("options"), "options", problems)
     places = [str(problem.where).removeprefix(f"{folder}/") for problem in problems.errors]
     assert places == [
-        "local.d/greylist.conf:1",
-        "local.d/spf.conf:1",
+        "local.d/compass.conf:1",
+        "local.d/graylister.conf:1",
         "-o x",
         "rspamd.conf.local:1",
         "local.d/options.inc:1",
@@ -264,10 +283,10 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
-    folder = written(tmp_path, {"local.d/spf.conf": ""})
-    (folder / "local.d/spf.conf").write_bytes(b"\xff\xfe\0\0")
+    folder = written(tmp_path, {"local.d/compass.conf": ""})
+    (folder / "local.d/compass.conf").write_bytes(b"\xff\xfe\0\0")
     problems = load(folder)[1]
-    assert problems and problems[0].startswith("local.d/spf.conf")
+    assert problems and problems[0].startswith("local.d/compass.conf")
 
 
 # Templates and variables
@@ -288,21 +307,21 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 def test_templates_and_variables(
     text: str, environment: dict[str, str], value: Any, tmp_path: Path
 ) -> None:
-    config, problems = load(written(tmp_path, {"local.d/spf.conf": text}), **environment)
+    config, problems = load(written(tmp_path, {"local.d/compass.conf": text}), **environment)
     assert problems == []
-    found = config.section("spf")["a"]
+    found = config.section("compass")["a"]
     assert (
         str(found).replace(str(tmp_path), "CONFDIR") if isinstance(found, str) else found
     ) == value
 
 
 def test_templates_may_be_switched_off(tmp_path: Path) -> None:
-    folder = written(tmp_path, {"local.d/spf.conf": "a = '{= env.NAME =}'"})
+    folder = written(tmp_path, {"local.d/compass.conf": "a = '{= env.NAME =}'"})
     problems = Problems()
     config = load_configuration(
         folder, modules=MODULES, problems=problems, environment={}, template=False
     )
-    assert config.section("spf")["a"] == "{= env.NAME =}"
+    assert config.section("compass")["a"] == "{= env.NAME =}"
 
 
 # Sections as they are asked for
@@ -314,8 +333,8 @@ group "b" { x = 2 }
 group { name = "c"; x = 3 }
 group "a" { x = 4 }
 worker { type = "normal"; x = 5 }
-spf { x = 1; y = 1 }
-spf { x = 2 }
+compass { x = 1; y = 1 }
+compass { x = 2 }
 """
 
 
@@ -332,9 +351,9 @@ def test_sections_with_names_in_all_their_spellings(tmp_path: Path) -> None:
 
 def test_a_section_that_is_there_twice_is_one(tmp_path: Path) -> None:
     config, _ = load(written(tmp_path, {"x.conf": TEXT}) / "x.conf")
-    spf = config.section("spf")
-    assert spf == {"x": 2, "y": 1}
-    assert [spf.place(key).line for key in ("x", "y")] == [8, 7]
+    compass = config.section("compass")
+    assert compass == {"x": 2, "y": 1}
+    assert [compass.place(key).line for key in ("x", "y")] == [8, 7]
     assert config.section("nothing") == {}
 
 

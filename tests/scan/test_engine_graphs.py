@@ -61,7 +61,7 @@ def function_of(made: Made, name: str, order: list[str]) -> Callable[[Task], Any
     return {"plain": plain, "forces": plain, "generator": generator}.get(made.kind, coroutine)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(MADE, max_size=8))
 def test_every_check_ends_once_and_after_what_it_waits_for(graph: list[Made]) -> None:
     order: list[str] = []

@@ -280,6 +280,15 @@ def test_the_message_for_the_smtp_reply(pre_results: list[PreResult], message: s
     assert found.messages.get("smtp_message") == message
 
 
+@pytest.mark.parametrize("score, action", [(5.0, "no action"), (7.0, "add header")])
+def test_an_action_that_is_disabled_is_not_chosen(score: float, action: str) -> None:
+    found = insert(result(Symbol("X", score)), 1.0)
+    found.disable_action("greylist")
+    assert found.verdict().action.name == action
+    assert found.actions.required_score == 15.0
+    assert shipped_actions().choose(5.0).name == "greylist", "only this message is changed"
+
+
 def test_settings_keep_their_own_message() -> None:
     found = result()
     found.messages["smtp_message"] = "from the settings"
@@ -388,7 +397,7 @@ def test_priorities_are_rspamds() -> None:
     assert forced("reject").priority == NORMAL
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

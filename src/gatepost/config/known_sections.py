@@ -116,5 +116,8 @@ WORKERS = {
 TOP_LEVEL = ("groups", "statistic")
 """Files of ``local.d`` that name their sections themselves."""
 
-RENAMED = {"settings": "settings", "metrics": "metric", "classifier-bayes": "classifier"}
+NOT_MERGED = ("statistic", "classifier-bayes")
+"""Files of ``local.d`` whose keys replace those that are shipped, as in ``override.d``."""
+
+RENAMED = {"metrics": "metric", "classifier-bayes": "classifier"}
 """Files of ``local.d`` whose section is called otherwise."""

@@ -20,7 +20,14 @@ from pathlib import Path
 
 from gatepost import __version__
 from gatepost.config.errors import ConfigError, Problem
-from gatepost.config.known_sections import CORE, RENAMED, RSPAMD, TOP_LEVEL, WORKERS
+from gatepost.config.known_sections import (
+    CORE,
+    NOT_MERGED,
+    RENAMED,
+    RSPAMD,
+    TOP_LEVEL,
+    WORKERS,
+)
 from gatepost.config.overrides import apply_override
 from gatepost.config.problems import Problems, did_you_mean
 from gatepost.ucl import Array, Loader, Object, UclError, Value, Where
@@ -211,7 +218,7 @@ class _Reader:
 
     def read_folder(self, folder: Path) -> None:
         for path in _files_of(folder / "local.d"):
-            self._read_part(path, LOCAL, merge=True)
+            self._read_part(path, LOCAL, merge=path.stem not in NOT_MERGED)
         for path in _files_of(folder / "override.d"):
             self._read_part(path, OVERRIDE, merge=False)
         for name, priority in WHOLE_FILES:
@@ -225,8 +232,9 @@ class _Reader:
             self.load(path, into, priority=priority, merge=merge)
             return
         where = Where(str(path), 0)
-        if path.stem in RSPAMD:
-            self.problems.warning(where, f"Gatepost has no `{path.stem}` module yet: file ignored")
+        name = RENAMED.get(path.stem, path.stem)
+        if name in RSPAMD:
+            self.problems.warning(where, f"Gatepost has no `{name}` module yet: file ignored")
         else:
             hint = did_you_mean(path.stem, [*self.modules, *CORE, *WORKERS])
             self.problems.warning(where, f"no section is called `{path.stem}`: file ignored{hint}")

@@ -165,10 +165,9 @@ class Result:
         if pre_result.message and not pre_result.no_smtp_message:
             self.messages.setdefault("smtp_message", pre_result.message)
 
-    @property
-    def decided(self) -> PreResult | None:
-        """The pre-result that decides the action, if any (``least`` ones only set a floor)."""
-        return next((p for p in self.pre_results if not p.least), None)
+    def disable_action(self, name: str) -> None:
+        """Takes an action from this message: the score chooses among the others."""
+        self.actions = self.actions.overlaid({name: None})
 
     def stops(self, *, filters: bool) -> bool:
         """True when a pre-result leaves out further checks: of the filters, or of other stages."""
