@@ -21,6 +21,7 @@ from gatepost.authn import (
     Letter,
     SignHeaders,
     SigningError,
+    has_sealed,
     parse_signature,
     seal_arc,
     verify_arc,
@@ -163,3 +164,22 @@ def test_what_cannot_be_sealed_is_refused(domain, headers):
             now=time.time(),
             sign_headers=SignHeaders.parse(headers),
         )
+
+
+async def test_a_set_of_our_own_is_known_again():
+    raw = await seal(LETTERS["plain"])
+
+    async def is_ours(raw: bytes, key=RSA, domain=DOMAIN, selector="test"):
+        letter = Letter.from_bytes(raw)
+        chain = await verify_arc(letter, ZONE, now=NOW)
+        return has_sealed(letter, key, domain, selector, chain=chain)
+
+    assert await is_ours(raw)
+    assert await is_ours(add_field("Received", "by filter.example.org", raw))
+    assert not await is_ours(LETTERS["plain"])
+    assert not await is_ours(raw, key=ED25519)
+    assert not await is_ours(raw, domain="example.com")
+    assert not await is_ours(raw, selector="brisbane")
+    assert not await is_ours(raw.replace(b"dinner", b"supper"))
+    assert not await is_ours(raw + b"a footer\r\n")
+    assert not await is_ours(await seal(raw, key=ED25519))  # somebody has sealed since

@@ -185,3 +185,19 @@ async def test_damage_never_raises_and_never_makes_a_chain_longer(piece, at):
     damaged = raw[:at] + piece + raw[at + len(piece) :]
     verdict = await verify(damaged)
     assert verdict.status in ("none", "pass", "fail") and len(verdict.sets) <= 2
+
+
+@pytest.mark.parametrize(
+    "old, new, forgiven, status",
+    [
+        (b"Is dinner", b"Is supper", (), "fail"),
+        (b"Is dinner", b"Is supper", ("c.example",), "pass"),
+        (b"Is dinner", b"Is supper", ("a.example", "b.example"), "fail"),
+        (b"i=2; b.example; dmarc=pass", b"i=2; b.example; dmarc=fail", ("c.example",), "fail"),
+        (b"i=2; b.example; dmarc=pass", b"i=2; b.example; dmarc=fail", DOMAINS[1:], "pass"),
+    ],
+)
+async def test_what_trusted_domains_broke_can_be_forgiven(old, new, forgiven, status):
+    raw = await pass_on(LETTERS["plain"], *DOMAINS)
+    assert old in raw
+    assert (await verify(raw.replace(old, new), forgiven=forgiven)).status == status

@@ -303,3 +303,30 @@ async def test_nothing_that_mail_or_dns_can_say_raises(head, value, record):
     field = f"DKIM-Signature: {value}\r\n".encode("utf-8", "surrogatepass")
     await verify(field + head + b"\r\n" + signed(), Zone({NAME: record}))
     await verify(head + signed(LETTERS["no empty line"]))
+
+
+@pytest.mark.parametrize(
+    "least, more, result",
+    [
+        (0.9, b"", "pass"),
+        (0.9, b"x" * 8 + b"\r\n", "pass"),  # 10 bytes beyond 90
+        (0.9, b"x" * 9 + b"\r\n", "policy"),
+        (0.0, b"x" * 9000 + b"\r\n", "pass"),
+        (1.0, b"\r\n\r\n", "pass"),  # empty lines at the end are no text
+        (1.0, b"x\r\n", "policy"),
+    ],
+)
+async def test_a_signature_over_too_little_of_the_body_is_no_pass(least, more, result):
+    raw = signed(HEADER + b"\r\n" + b"y" * 88 + b"\r\n", body_length=True)
+    [verdict] = await verify(raw + more, least_signed=least)
+    assert verdict.result == result
+    assert verdict.reason == (None if result == "pass" else Reason.UNSIGNED_TEXT)
+
+
+async def test_signatures_of_some_domains_alone_can_be_wanted():
+    raw = add_field("DKIM-Signature", "v=1; d=other.example; s=x; broken", signed())
+    zone = Zone(ZONE.records)
+    letter = Letter.from_bytes(raw)
+    [verdict] = await verify_dkim(letter, zone, now=NOW, only={DOMAIN})
+    assert verdict.passed and zone.asked == [NAME]
+    assert await verify_dkim(letter, zone, now=NOW, only=set()) == []

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatepost.authn import Letter
+from gatepost.authn import Letter, shared_letter
+from gatepost.mail import Message
 
 HEADER = b"A: 1\r\nb: 2\r\nA: 3\r\n\tfold\r\nno field at all\r\nC : 4\r\n"
 
@@ -64,3 +65,18 @@ def test_any_bytes_are_a_letter(header, body):
     letter.header_text(letter.names * 2, "relaxed")
     letter.body_hash("relaxed", "sha256")
     Letter.from_bytes(header + b"\r\n\r\n" + body).body("simple")
+
+
+def test_another_header_keeps_what_is_known_of_the_body():
+    letter = Letter(HEADER, b"one \r\ntwo")
+    other = letter.with_header(b"X: 1\r\n")
+    assert other.names == ["x"] and letter.count("a") == 2
+    assert other.body_hash("relaxed", "sha256") == letter.body_hash("relaxed", "sha256")
+    assert other.body("relaxed") is letter.body("relaxed")
+
+
+def test_all_who_share_a_message_share_its_letter():
+    message, kept = Message(HEADER + b"\r\ntext\r\n"), {}
+    assert shared_letter(message, kept) is shared_letter(message, kept) is kept["letter"]
+    assert kept["letter"].count("a") == 2
+    assert shared_letter(message, {"letter": "not ours"}).count("a") == 2

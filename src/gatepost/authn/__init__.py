@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SPF, DKIM, ARC and DMARC as protocol libraries: usable without the scanner, DNS passed in."""
 
-from gatepost.authn.arc_seal import NewArcSet, seal_arc
+from gatepost.authn.arc_seal import DEFAULT_ARC_HEADERS, NewArcSet, has_sealed, seal_arc
 from gatepost.authn.arc_set import ArcReason, ArcSet, ChainStatus
 from gatepost.authn.arc_verify import ArcVerdict, verify_arc
 from gatepost.authn.authres import (
@@ -19,7 +19,7 @@ from gatepost.authn.dkim_key_record import KeyProblem, KeyRecord, parse_key_reco
 from gatepost.authn.dkim_keygen import GeneratedKey, generate_key, write_record
 from gatepost.authn.dkim_keys import PrivateKey, load_private_key
 from gatepost.authn.dkim_own_key import PublishedKeys, has_signed
-from gatepost.authn.dkim_private_keys import PrivateKeys, read_private_key
+from gatepost.authn.dkim_private_keys import PrivateKeys
 from gatepost.authn.dkim_sign import SigningOptions, sign_dkim
 from gatepost.authn.dkim_signature import BadSignature, DkimSignature, parse_signature
 from gatepost.authn.dkim_verify import DkimVerdict, VerifyOptions, verify_dkim
@@ -52,13 +52,14 @@ from gatepost.authn.dmarc_report import (
 )
 from gatepost.authn.dmarc_uri import ReportUri, parse_report_uri, parse_report_uris
 from gatepost.authn.errors import AuthnError, PrivateKeyError, SigningError
-from gatepost.authn.letter import Letter
+from gatepost.authn.letter import Letter, shared_letter
 from gatepost.authn.outcomes import Reason, Result
 from gatepost.authn.spf import SpfResult, check_spf
 from gatepost.authn.spf_check import SpfLimits
 from gatepost.authn.spf_record import SpfRecordCache
 
 __all__ = [
+    "DEFAULT_ARC_HEADERS",
     "DEFAULT_SIGN_HEADERS",
     "AggregateReport",
     "ArcReason",
@@ -114,6 +115,7 @@ __all__ = [
     "find_own",
     "format_authentication_results",
     "generate_key",
+    "has_sealed",
     "has_signed",
     "load_private_key",
     "organizational_domain",
@@ -123,10 +125,10 @@ __all__ = [
     "parse_report_uri",
     "parse_report_uris",
     "parse_signature",
-    "read_private_key",
     "report_file_name",
     "report_xml",
     "seal_arc",
+    "shared_letter",
     "sign_dkim",
     "to_method_result",
     "verify_arc",

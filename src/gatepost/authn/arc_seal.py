@@ -8,8 +8,10 @@ from gatepost.authn.arc_set import MAX_SETS, SEAL, ArcReason, ChainStatus
 from gatepost.authn.arc_verify import ArcVerdict
 from gatepost.authn.dkim_canonical import relaxed_field
 from gatepost.authn.dkim_header_list import ARC_HEADERS, SignHeaders
+from gatepost.authn.dkim_key_record import KeyRecord
 from gatepost.authn.dkim_keys import PrivateKey
 from gatepost.authn.dkim_sign import FOLD, check_place, fold_pieces, fold_tags, sign_field
+from gatepost.authn.dkim_verify import judge_by_key
 from gatepost.authn.errors import SigningError
 from gatepost.authn.letter import Letter
 
@@ -78,6 +80,21 @@ def seal_arc(
     text += relaxed_field(f"ARC-Message-Signature: {ams}\r\n".encode())
     seal += sign_field("ARC-Seal", seal, text, key)
     return NewArcSet(aar, ams, seal, instance, found)
+
+
+def has_sealed(
+    letter: Letter, key: PrivateKey, domain: str, selector: str, *, chain: ArcVerdict
+) -> bool:
+    """Whether the newest set is one that this key made for domain and selector, over the letter
+    as it is now: it came back, from a content filter or a forwarder, and nobody sealed since."""
+    newest = chain.newest
+    if newest is None or newest.seal.domain != domain or newest.seal.selector != selector:
+        return False
+    if (newest.message.domain, newest.message.selector) != (domain, selector):
+        return False
+    record = KeyRecord(key=key.key.public_key(), kind=key.kind, bits=key.bits)
+    verdict = judge_by_key(letter, newest.message, (record,))
+    return verdict.passed and not verdict.unsigned_bytes
 
 
 def choose_status(chain: ArcVerdict, wanted: ChainStatus | None) -> ChainStatus:

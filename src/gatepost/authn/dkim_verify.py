@@ -5,6 +5,8 @@ Nothing here raises for mail or DNS; each signature comes back with a result in 
 RFC 8601 and, unless it is a plain pass, with a reason.
 """
 
+from collections.abc import Container
+
 import msgspec
 
 from gatepost.authn.dkim_key_cache import KeyCache, KeyRecords
@@ -40,11 +42,14 @@ ONCE = frozenset(
 class VerifyOptions(msgspec.Struct, frozen=True):
     """``max_signatures``: those below in the header are not looked at. ``time_jitter``: seconds
     that a signature may be from the future, or past its end. ``accept_sha1``: a good rsa-sha1
-    signature passes, against RFC 8301 3.1; it is always reported as weak."""
+    signature passes, against RFC 8301 3.1; it is always reported as weak. ``least_signed``: the
+    share of the canonical body that a good signature with ``l=`` has to cover (RFC 6376 8.2);
+    below it is no pass."""
 
     max_signatures: int = 20
     time_jitter: float = 60.0
     accept_sha1: bool = False
+    least_signed: float = 0.0
 
 
 class DkimVerdict(msgspec.Struct, frozen=True):
@@ -82,14 +87,18 @@ async def verify_dkim(
     now: float,
     options: VerifyOptions = DEFAULT_OPTIONS,
     cache: KeyCache | None = None,
+    only: Container[str] | None = None,
 ) -> list[DkimVerdict]:
     """A verdict on each DKIM-Signature field, from the top; none if the letter has none.
 
-    ``now``: seconds since the epoch. Keys are asked for together and each once.
+    ``now``: seconds since the epoch. Keys are asked for together and each once. ``only``: the
+    signatures of other domains are left out, as if they were not there.
     """
     places = letter.index.get("dkim-signature", [])
     looked_at = places[: options.max_signatures]
     claims = [parse_signature(letter.fields[at]) for at in looked_at]
+    if only is not None:
+        claims = [claim for claim in claims if claim.domain in only]
     early = [judge_claim(claim, now, options) for claim in claims]
     names = [
         claim.key_name
@@ -104,7 +113,7 @@ async def verify_dkim(
         for claim, verdict in zip(claims, early, strict=True)
     ]
     found = [verdict for verdict in verdicts if verdict is not None]
-    beyond = len(places) - len(looked_at)
+    beyond = len(places) - len(looked_at) if only is None else 0
     return found + [DkimVerdict("policy", Reason.TOO_MANY)] * beyond
 
 
@@ -142,6 +151,9 @@ def judge(
         return verdict
     if verdict.weak and not options.accept_sha1:
         return settle(verdict, "policy", Reason.WEAK_ALGORITHM, claim.algorithm)
+    size = len(letter.body(claim.body)) if verdict.unsigned_bytes else 0
+    if verdict.unsigned_bytes > size * (1 - options.least_signed):
+        return settle(verdict, "policy", Reason.UNSIGNED_TEXT, f"{verdict.unsigned_bytes} bytes")
     extra = find_uncovered(letter, claim)
     if extra is not None:
         return settle(verdict, "policy", Reason.UNSIGNED_FIELD, extra)

@@ -8,6 +8,7 @@ Bytes in, nothing raised, whatever they are.
 import hashlib
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from gatepost.authn.dkim_canonical import Canonical, canonical_body, canonical_field, to_crlf
 from gatepost.mail import Message
@@ -39,6 +40,13 @@ class Letter:
     )
 
     def __init__(self, header: bytes, body: bytes, *, keep_cr: bool = False) -> None:
+        self._read_header(header)
+        self._source = body
+        self._raw_body = to_crlf(body, keep_cr=keep_cr)
+        self._bodies: dict[Canonical, bytes] = {}
+        self._digests: dict[tuple[Canonical, str, int | None], bytes] = {}
+
+    def _read_header(self, header: bytes) -> None:
         block = to_crlf(header)
         if block and not block.endswith(b"\r\n"):
             block += b"\r\n"
@@ -52,11 +60,7 @@ class Letter:
                 self.index.setdefault(key, []).append(len(self.fields))
                 self.names.append(key)
                 self.fields.append(match[0])
-        self._source = body
-        self._raw_body = to_crlf(body, keep_cr=keep_cr)
         self._canonical: dict[int, bytes] = {}
-        self._bodies: dict[Canonical, bytes] = {}
-        self._digests: dict[tuple[Canonical, str, int | None], bytes] = {}
 
     @classmethod
     def from_message(cls, message: Message, *, keep_cr: bool = False) -> "Letter":
@@ -67,6 +71,14 @@ class Letter:
     def from_bytes(cls, raw: bytes, *, keep_cr: bool = False) -> "Letter":
         """The letter in ``raw``; a mbox line before it is left out."""
         return cls.from_message(Message(raw), keep_cr=keep_cr)
+
+    def with_header(self, header: bytes) -> "Letter":
+        """The same body, with all that is known of it, under another header block."""
+        other = Letter.__new__(Letter)
+        other._read_header(header)
+        other._source, other._raw_body = self._source, self._raw_body
+        other._bodies, other._digests = self._bodies, self._digests
+        return other
 
     def with_lone_cr(self) -> "Letter | None":
         """The letter with each CR of its own in the body as text; ``None`` if there is none."""
@@ -124,6 +136,15 @@ class Letter:
             text = body if length is None else memoryview(body)[:length]
             found = self._digests[key] = digest(hash_name, text)
         return found
+
+
+def shared_letter(message: Message, kept: dict[str, Any]) -> Letter:
+    """The letter of ``message``, which all who work on it share: the first one to ask makes it
+    and leaves it in ``kept`` (the scanner's ``task.variables``) as ``letter``."""
+    letter = kept.get("letter")
+    if not isinstance(letter, Letter):
+        letter = kept["letter"] = Letter.from_message(message)
+    return letter
 
 
 def digest(hash_name: str, text: bytes | memoryview) -> bytes:

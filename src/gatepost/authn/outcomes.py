@@ -35,3 +35,4 @@ class Reason(StrEnum):
     SIGNATURE = "signature did not verify"
     WEAK_ALGORITHM = "historic algorithm"
     UNSIGNED_FIELD = "field occurs more often than signed"
+    UNSIGNED_TEXT = "too much of the body is not signed"
