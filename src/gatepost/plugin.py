@@ -9,9 +9,10 @@
 
 A rule is a plain function, or ``async`` when it waits for something. It returns
 
-- ``True``: the symbol; ``False`` or ``None``: nothing,
-- text, or a list of texts: the symbol with these options,
-- a number: the symbol, its score multiplied by it (0 is nothing),
+- ``True``, or the match of a regular expression: the symbol,
+- ``False``, ``None``, ``0``, ``""``, ``[]``: nothing,
+- text, or a list or set of texts: the symbol with these options,
+- a number: the symbol, its score multiplied by it,
 - ``(True or number, "option", …)``: both,
 - what ``hit()`` made, or a list of these: any of the rule's symbols,
 
@@ -20,8 +21,11 @@ or it yields any of these. docs/python-rules.md has the whole story.
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, TypeVar
 
 from gatepost.scan.module import Stage
@@ -32,6 +36,7 @@ __all__ = ["Hit", "Rule", "Stage", "Task", "hit", "postfilter", "prefilter", "ru
 
 F = TypeVar("F", bound=Callable[..., Any])
 MARK = "__gatepost_rules__"
+NAME = re.compile(r"[A-Za-z_][\w.:-]{0,254}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,22 @@ class Rule:
     function: Callable[..., Any] = field(default=lambda task: None)
 
     def hits(self, found: object) -> list[Hit]:
-        """What one returned or yielded value means. Raises ``TypeError`` for anything else."""
-        if found is None or found is False:
-            return []
+        """What one returned or yielded value means.
+
+        Raises ``TypeError`` for anything else, ``ValueError`` for a symbol that is not the rule's.
+        """
         if isinstance(found, Hit):
-            return [found]
+            return [self._own(found)]
+        if found is None or found is False or found == "":
+            return []
+        if found is True or isinstance(found, re.Match):
+            return [self.symbol()]
         if isinstance(found, str):
             return [self.symbol(found)]
-        if isinstance(found, bool | int | float):
+        if isinstance(found, int | float):
             return [self.symbol(weight=float(found))] if found else []
+        if isinstance(found, set | frozenset):
+            found = sorted(found)
         if isinstance(found, tuple | list):
             return self._of_several(found)
         raise TypeError(
@@ -76,6 +88,12 @@ class Rule:
         if not weight or not found:
             return []
         return [self.symbol(*(str(option) for option in options), weight=weight)]
+
+    def _own(self, found: Hit) -> Hit:
+        """A name with a typing error would add nothing and never be noticed."""
+        if found.name != self.symbol.name and all(found.name != one.name for one in self.virtual):
+            raise ValueError(f"{found.name} is none of the symbols of {self.symbol.name}: virtual=")
+        return found
 
 
 def hit(name: str, *options: str, weight: float = 1.0) -> Hit:
@@ -109,11 +127,14 @@ def symbol(
     wait. With ``empty`` it also runs for messages without content, with ``ignore_passthrough``
     also after a check has decided the action.
     """
+    virtual = (virtual,) if isinstance(virtual, str) else virtual
     scores = virtual if isinstance(virtual, Mapping) else dict.fromkeys(virtual, 0.0)
+    _refuse_nonsense({name: score, **scores}, stage)
     others = tuple(Symbol(other, weight) for other, weight in scores.items())
     declared = Symbol(name, score, description, one_shot=one_shot, groups=tuple(groups))
 
     def decorate(function: F) -> F:
+        _refuse_function(name, function, timeout)
         rule = Rule(
             symbol=declared,
             stage=stage,
@@ -151,6 +172,32 @@ def rules_of(names: Mapping[str, object]) -> list[Rule]:
             if rule not in found:  # a second name for the same function
                 found.append(rule)
     return found
+
+
+def _refuse_nonsense(scores: Mapping[str, object], stage: object) -> None:
+    """Mistakes are named when the file is loaded, with its line, not when mail comes."""
+    for name, score in scores.items():
+        if not isinstance(name, str):
+            raise TypeError('expected the name of the symbol: @symbol("NAME")')
+        if not NAME.fullmatch(name):
+            raise ValueError(f"`{name[:100]}` is no name for a symbol; expected letters, digits, _")
+        if isinstance(score, bool) or not isinstance(score, int | float):
+            raise TypeError(f"{name}: expected a number as score, found {score!r}")
+        if not isfinite(score):
+            raise ValueError(f"{name}: expected a finite score, found {score!r}")
+    if not isinstance(stage, Stage):
+        known = ", ".join(f"Stage.{one.name}" for one in Stage)
+        raise TypeError(f"expected one of {known}, found {stage!r}")
+
+
+def _refuse_function(name: str, function: Callable[..., Any], timeout: float) -> None:
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        raise TypeError(f"{name}: a rule is called with the task and nothing else") from None
+    waits = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    if timeout and not waits:
+        raise TypeError(f"{name}: a timeout can only end a rule that is `async`")
 
 
 def _names(given: str | Iterable[str]) -> tuple[str, ...]:

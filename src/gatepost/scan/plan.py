@@ -12,7 +12,7 @@ Source: core reference §3.1 (order), §5.4 and §5.6 (what settings switch).
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -128,7 +128,8 @@ class Planner:
     """Makes plans for one set of checks and keeps them (``MAX_PLANS`` most recently used)."""
 
     def __init__(self, checks: Iterable[Check], registry: SymbolRegistry) -> None:
-        self.checks = tuple(_fine_if_it_speaks_for_the_letter(c, registry) for c in checks)
+        given = _waiting_for_checks(list(checks), registry)
+        self.checks = tuple(_fine_if_it_speaks_for_the_letter(c, registry) for c in given)
         self.registry = registry
         self._plans: OrderedDict[tuple[Switches, Direction, bool], Plan] = OrderedDict()
         _refuse_contradictions(self.checks)
@@ -240,6 +241,27 @@ def _fine_if_it_speaks_for_the_letter(check: Check, registry: SymbolRegistry) ->
     """As rspamd: a check runs in any case when the symbol of its own name has a negative score."""
     own = registry.symbols.get(check.callback)
     return replace(check, fine=True) if own is not None and own.fine and not check.fine else check
+
+
+def _waiting_for_checks(checks: Sequence[Check], registry: SymbolRegistry) -> Iterator[Check]:
+    """Who waits for a symbol waits for the check that inserts it."""
+    callbacks = {check.callback for check in checks}
+
+    def owners(names: Iterable[str], waiting: str) -> tuple[str, ...]:
+        found: list[str] = []
+        for name in names:
+            known = None if name in callbacks else registry.symbols.get(name)
+            owner = (known.check if known is not None else "") or name
+            if owner == name or owner != waiting:  # its own second symbol is nothing to wait for
+                found.append(owner)
+        return tuple(dict.fromkeys(found))
+
+    for check in checks:
+        after = owners(check.after, check.callback)
+        requires = owners(check.requires, check.callback)
+        if (after, requires) != (check.after, check.requires):
+            check = replace(check, after=after, requires=requires)
+        yield check
 
 
 def _names_of(check: Check) -> set[str]:

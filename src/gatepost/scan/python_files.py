@@ -50,7 +50,7 @@ def load_python(path: Path) -> ModuleType:
     except SyntaxError as error:
         del sys.modules[name]
         raise PythonFileError(path, error.lineno or 0, f"is not Python: {error.msg}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         message = f"{type(error).__name__}: {error}"
         raise PythonFileError(path, _line_in(path, error), message) from error
@@ -72,7 +72,7 @@ def load_function(given: str, folder: Path) -> Callable[..., Any]:
     return cast(Callable[..., Any], function)
 
 
-def _line_in(path: Path, error: Exception) -> int:
+def _line_in(path: Path, error: BaseException) -> int:
     """The deepest line of the file itself in the error's traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     return next((f.lineno or 0 for f in reversed(frames) if f.filename == str(path)), 0)
