@@ -184,6 +184,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_nothing_that_can_be_written_makes_it_raise(values: dict[str, Value]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def function_of(made: Made, name: str, order: list[str]) -> Callable[[Task], Any
     return {"plain": plain, "forces": plain, "generator": generator}.get(made.kind, coroutine)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(MADE, max_size=8))
 def test_every_check_ends_once_and_after_what_it_waits_for(graph: list[Made]) -> None:
