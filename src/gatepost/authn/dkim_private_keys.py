@@ -22,10 +22,15 @@ Stamp = tuple[int, int, int]
 
 
 class Known(NamedTuple):
-    """A file as it was when last read: ``stamp`` is ``None`` while it is not there."""
+    """A file as it was when last looked at; ``stamp`` is ``None`` while it is not there.
+
+    ``problem`` says why there is no ``key``. ``legible``: the file could be read.
+    """
 
     stamp: Stamp | None
-    key: PrivateKey | None
+    key: PrivateKey | None = None
+    problem: str = ""
+    legible: bool = False
 
 
 class PrivateKeys:
@@ -42,25 +47,29 @@ class PrivateKeys:
 
     def in_file(self, path: str) -> PrivateKey | None:
         """The key in this file as it is now; ``None`` if there is none, or none that signs."""
+        old = self.files.get(path)
+        known = self.look(path)
+        if known is not old:
+            self._tell(path, known, had_key=old is not None and old.key is not None)
+        return known.key
+
+    def look(self, path: str) -> Known:
+        """The same with what is wrong, for a check of the configuration; nothing is logged."""
         stamp = stamp_of(path)
         known = self.files.get(path)
-        if known is not None and known.stamp == stamp:
-            return known.key
-        key = None
-        if stamp is None:
-            was_there = known is not None and known.key is not None
-            level = logging.WARNING if was_there else logging.INFO
-            log.log(level, "no signing key: %s is not there", path)
+        if known is None or known.stamp != stamp:
+            known = read_known(path, stamp)
+            make_room(self.files, self.size)
+            self.files[path] = known
+        return known
+
+    def _tell(self, path: str, known: Known, *, had_key: bool) -> None:
+        if known.key is not None:
+            log.info("signing key %s: %s, %d bits", path, known.key.kind, known.key.bits)
+        elif known.stamp is None and not had_key:  # most domains have none, and need none
+            log.info("no signing key: %s %s", path, known.problem)
         else:
-            try:
-                key = read_private_key(path)
-            except PrivateKeyError as error:
-                log.error("no signing key: %s: %s", path, error)
-            else:
-                log.info("signing key %s: %s, %d bits", path, key.kind, key.bits)
-        make_room(self.files, self.size)
-        self.files[path] = Known(stamp, key)
-        return key
+            log.error("no signing key: %s %s", path, known.problem)
 
     def in_text(self, text: str, whose: str) -> PrivateKey | None:
         """The key in this text, of whatever form; ``whose`` names it in the log."""
@@ -77,13 +86,18 @@ class PrivateKeys:
         return key
 
 
-def read_private_key(path: str) -> PrivateKey:
-    """The key in a file. Raises :class:`PrivateKeyError`, also for what cannot be read."""
+def read_known(path: str, stamp: Stamp | None) -> Known:
+    if stamp is None:
+        return Known(None, problem="is not there")
     try:
         with open(path, "rb") as file:
-            return load_private_key(file.read(MAX_KEY_BYTES + 1))
+            text = file.read(MAX_KEY_BYTES + 1)
     except OSError as error:
-        raise PrivateKeyError(f"cannot be read: {error.strerror}") from error
+        return Known(stamp, problem=f"cannot be read: {error.strerror}")
+    try:
+        return Known(stamp, load_private_key(text), legible=True)
+    except PrivateKeyError as error:
+        return Known(stamp, problem=f"is no signing key: {error}", legible=True)
 
 
 def stamp_of(path: str) -> Stamp | None:

@@ -21,6 +21,7 @@ from gatepost.authn import (
     SignHeaders,
     SigningError,
     has_signed,
+    shared_letter,
     sign_dkim,
 )
 from gatepost.authn import SigningOptions as SignatureOptions
@@ -80,6 +81,8 @@ class DkimSigning(Module):
         self.keys = PrivateKeys()
         self.published = PublishedKeys()
         self.headers = self._sign_headers(setup)
+        for path in self.signing.keys.fixed_files():
+            self._check_file(setup, path)
 
     def ruling(self, direction: Direction) -> Ruling:
         """What is signed depends on the ``sign_…`` options, not on ``check_local``."""
@@ -131,6 +134,14 @@ class DkimSigning(Module):
         else:
             task.dkim_signatures.append(signature)
 
+    def _check_file(self, setup: Setup, path: str) -> None:
+        """Reads a key before the first letter needs it. What holds no key is a mistake; what
+        cannot be read may still come, or belong to the user that will serve."""
+        known = self.keys.look(path)
+        if known.key is None:
+            report = setup.problem if known.legible else setup.warning
+            report("domain", f"{path} {known.problem}")
+
     def _sign_headers(self, setup: Setup) -> SignHeaders:
         given = self.options.sign_headers or setup.config.section("dkim").get("sign_headers")
         if given is None:
@@ -147,7 +158,4 @@ def letter_of(task: Task) -> Letter:
     edited = outgoing_header(task)
     if edited is not None:
         return Letter(edited, task.message.raw[task.message.body_offset :])
-    letter: Letter | None = task.variables.get("letter")
-    if letter is None:
-        letter = task.variables["letter"] = Letter.from_message(task.message)
-    return letter
+    return shared_letter(task.message, task.variables)

@@ -71,6 +71,12 @@ class KeyChoice:
                 places.insert(0, Place(entry.selector, entry.path))
             self.domains[domain] = places
 
+    def fixed_files(self) -> list[str]:
+        """The files that ``domain`` names, whatever letter comes."""
+        places = [(place, name) for name, many in self.domains.items() for place in many]
+        keys = [self.complete(place, name) for place, name in places if place.path is not None]
+        return [key.path for key in keys if key is not None]
+
     async def find(self, task: Task, domain: str) -> list[SigningKey]:
         """What signs for ``domain``, in the order of the signatures; may be nothing.
 

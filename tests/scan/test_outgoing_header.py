@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A signature covers the header as the MTA will have edited it."""
+
+from email import message_from_bytes
+
+import dkim
+import pytest
+
+from gatepost.modules.dkim_signing import DkimSigning
+from gatepost.testing import mail, scan
+from signing_kit import ANNA, ME, RSA, Before, dns_of, with_signatures, write_keys
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    return write_keys(tmp_path_factory.mktemp("keys"))
+
+
+async def test_the_signature_holds_for_the_letter_as_it_leaves(keys):
+    config = f'dkim_signing {{ path = "{keys}/rsa.key"; }}'
+    letter = mail(**ANNA, request={"Munge": "From"})
+    found = await scan([DkimSigning, Before], letter, config=config)
+    parsed = message_from_bytes(letter.raw)
+    parsed.replace_header("From", f'"Anna" <{ME}>')
+    sent = with_signatures(parsed.as_bytes().replace(b"\n", b"\r\n"), found.task)
+    assert dkim.verify(sent, dnsfunc=dns_of(("dkim._domainkey.example.org", RSA)))
