@@ -41,7 +41,7 @@ TOKEN = re.compile(
 COMMENT = re.compile(r"[^()\\]++|\\.|([()])|\\\Z", re.DOTALL)
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 QUOTED = re.compile(r"\"((?:[^\"\\]++|\\.)*+)\"", re.DOTALL)
-ROUTE = re.compile(r"\s*@[^:]*:")
+ROUTE = re.compile(r"@[^:]*+:")
 # RFC 5321 4.1.2, with UTF-8 as RFC 6531 3.3 allows it.
 LOCAL = re.compile(
     r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*\Z"
@@ -240,8 +240,8 @@ def _mailbox(inner: str, name: str, raw: str) -> Address:
     """An address from what stood between the brackets (or alone)."""
     flags: set[str] = set()
     path = inner.strip()
-    if path.startswith("@"):
-        path = ROUTE.sub("", path, count=1)
+    if (route := ROUTE.match(path)) is not None:
+        path = path[route.end() :]
     if "(" in path and '"' not in path:
         path = re.sub(r"\([^()]*\)", "", path)
     path = path.strip()

@@ -21,9 +21,9 @@ PARAMETER = re.compile(
     r"[;\s]*+([^\s=;\"()]++)\s*+(?:=\s*+(?:\"((?:[^\"\\]++|\\.)*+)(?:\"|\\?\Z)([^;]*+)|([^;]*+)))?+",
     re.DOTALL,
 )
-SKIP = re.compile(r"[^;]*+;?")
+SKIP = re.compile(r"[;\s]*+[^;]*+")
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-COMMENT_AFTER = re.compile(r"\s++\([^()]*\)\s*\Z")
+COMMENT_AFTER = re.compile(r"(?<!\s)\s++\([^()]*\)\s*\Z")
 SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?\Z")
 KEEPS_CASE = frozenset(("name", "filename", "boundary"))
 CACHED = 200  # characters; longer values differ from letter to letter

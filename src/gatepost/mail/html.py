@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from gatepost.mail.html_features import Features, count_features, document_flags
 from gatepost.mail.html_source import BREAK, Source, prepare_source
-from gatepost.mail.html_visibility import Seen, find_styled, read_text
+from gatepost.mail.html_visibility import Seen, find_styled, mark_tree, read_text, shown
 from gatepost.mail.images import image_size
 from gatepost.mail.lazy import lazy
 from gatepost.mail.limits import Limits
@@ -26,6 +26,7 @@ from gatepost.mail.limits import Limits
 DEFAULT_LIMITS = Limits()
 MAX_LINKS = 8192
 MAX_DISPLAYED = 2048  # characters of a link's text that are kept
+MAX_SIZE = 32  # characters of a width or height that are read
 MAX_INLINE = 64 * 1024  # characters of a data: picture that are decoded for its size
 
 # Element → the attribute that leads somewhere.
@@ -35,6 +36,7 @@ LINK_ATTRIBUTES = {
     "form": "action",
 }
 LINKS = "a,area,form,frame,iframe,link,map,audio,embed,source,track,video"
+WITH_PICTURES = LINKS + ",img"
 USUAL_LINKS = "a,area,form"
 UNUSUAL_LINKS = frozenset(
     ("link", "frame", "iframe", "map", "audio", "embed", "source", "track", "video")
@@ -48,7 +50,7 @@ SPECIAL_TAG = re.compile(
 EXTERNAL = frozenset(("http:", "https"))
 DIGITS = re.compile(r"\s*(\d{1,5})(?:\.\d+)?\s*(?:px)?\s*(?:\Z|[;!])")
 STYLE_SIZE = re.compile(r"(?:^|[;\s])(width|height)\s*:\s*(\d{1,5})")
-DATA_IMAGE = re.compile(r"data:image/[\w.+-]+[^,]{0,64}?;base64,", re.I)
+DATA_IMAGE = re.compile(r"data:image/[\w.+-]{1,64}+[^,]{0,64}?;base64,", re.I)
 NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
 
 
@@ -97,13 +99,15 @@ class Html:
         self.links: list[Link] = []
         self._pictures: list[tuple[str, dict[str, str | None]]] = []
         self.base = self._base()
-        nodes = self._read_links()
+        self._nodes: list[LexborNode] = []  # of the links
+        self._read_links()
         self.title = self._title()
         self._seen = self._read_text()
         hidden = self._seen.hidden_ids
         if hidden:
-            for link, node in zip(self.links, nodes, strict=False):
-                link.invisible = node in hidden
+            for link, node in zip(self.links, self._nodes, strict=True):
+                link.invisible = node.mem_id in hidden
+        self._nodes = []
 
     @lazy
     def text(self) -> str:
@@ -162,22 +166,18 @@ class Html:
         node = self._tree.css_first("title") if "title" in self._tags else None
         return " ".join(node.text()[:MAX_DISPLAYED].split()) if node is not None else ""
 
-    def _read_links(self) -> list[int]:
-        """Fills ``links``; gives each one's node id."""
+    def _read_links(self) -> None:
+        """Fills ``links``; what each one displays is read before marks get into the text."""
         wanted = USUAL_LINKS if UNUSUAL_LINKS.isdisjoint(self._tags) else LINKS
-        ids: list[int] = []
         for node in self._tree.css(wanted)[:MAX_LINKS]:
             element = node.tag or ""
             attributes = node.attributes
             href = attributes.get(LINK_ATTRIBUTES[element]) or attributes.get("href")
             if not href:
                 continue
-            displayed = ""
-            if element == "a":
-                displayed = " ".join(node.text()[: 2 * MAX_DISPLAYED].split())[:MAX_DISPLAYED]
+            displayed = _on_one_line(node.text()) if element == "a" else ""
             self.links.append(Link(self._absolute(href), displayed, element))
-            ids.append(node.mem_id)
-        return ids
+            self._nodes.append(node)
 
     def _read_images(self) -> None:
         """Remembers the pictures, links to those outside, makes ``alt`` text of the tree."""
@@ -191,6 +191,7 @@ class Html:
             self._pictures.append((src, attributes))
             if src[:5].lower() in EXTERNAL or src[:2] == "//":
                 self.links.append(Link(src, "", "img"))
+                self._nodes.append(node)
 
     @lazy
     def images(self) -> list[Image]:
@@ -207,14 +208,22 @@ class Html:
 
     def _read_text(self) -> Seen:
         tree = self._tree
-        styled = find_styled(tree)
-        if "img" in self._tags:
-            self._read_images()
         body = tree.body or tree.root
         if body is None:
             return Seen("", "", "", 0, 0, 0, frozenset())
         dropped = [] if self._tags.isdisjoint(NOT_SHOWN) else body.css(",".join(NOT_SHOWN))
-        return read_text(tree, body, styled, dropped, LINKS)
+        marks = mark_tree(tree, body, find_styled(tree), dropped, WITH_PICTURES)
+        if marks.hidden_blocks or marks.transparent_blocks or dropped:
+            self._read_displayed()
+        if "img" in self._tags:
+            self._read_images()
+        return read_text(body, marks)
+
+    def _read_displayed(self) -> None:
+        """What links show, once more without the hidden text inside of them."""
+        for link, node in zip(self.links, self._nodes, strict=True):
+            if link.displayed:
+                link.displayed = _on_one_line(shown(node))
 
 
 def parse_html(text: str, limits: Limits = DEFAULT_LIMITS) -> Html:
@@ -227,6 +236,10 @@ def _parsed(text: str) -> LexborHTMLParser:
         return LexborHTMLParser(text)
     except UnicodeEncodeError:  # lone surrogates, which some codecs let through
         return LexborHTMLParser(text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text[: 2 * MAX_DISPLAYED].split())[:MAX_DISPLAYED]
 
 
 def collapse(text: str) -> str:
@@ -253,7 +266,7 @@ def _image(src: str, attributes: dict[str, str | None]) -> Image:
 
 
 def _size(value: str | None) -> int:
-    found = DIGITS.match(value) if value else None
+    found = DIGITS.match(value, 0, MAX_SIZE) if value else None
     return int(found.group(1)) if found is not None else 0
 
 

@@ -30,12 +30,13 @@ DECLARATION = re.compile(
     r"|overflow|position|left|top|text-indent|clip|clip-path|color|background|background-color)"
     r"\s*:\s*([^;]*)"
 )
-LENGTH = re.compile(r"([+-]?\d*\.?\d+)\s*(px|pt|em|rem|ex|ch|%|pc|in|cm|mm|vw|vh)?")
-FONT_SIZE = re.compile(r"(?:^|\s)(\d*\.?\d+(?:px|pt|em|rem|%)|0)(?=$|[\s/])")
+LENGTH = re.compile(r"([+-]?\d{0,16}\.?\d{1,16})\s*(px|pt|em|rem|ex|ch|%|pc|in|cm|mm|vw|vh)?")
+FONT_SIZE = re.compile(r"(?:^|\s)(\d{0,8}\.?\d{1,8}(?:px|pt|em|rem|%)|0)(?=$|[\s/])")
 PIXELS = {"pt": 4 / 3, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "%": 0.16, "pc": 16.0}
 PIXELS |= {"in": 96.0, "cm": 37.8, "mm": 3.78, "vw": 10.0, "vh": 8.0}
+IMPORTANT = re.compile(r"!\s*important")
 COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.S)
-RULE = re.compile(r"([^{}]*)\{([^{}]*)\}?")
+RULE = re.compile(r"([^{}]*+)(?:\{([^{}]*+)\}?|\}|\Z)")
 PLAIN_MEDIA = re.compile(r"@media\s+(?:only\s+)?(?:all|screen)\s*(?:,\s*(?:all|screen)\s*)*\Z")
 SELECTOR = re.compile(r"(?:[a-z][a-z0-9]{0,15}|\*)?(?:[.#][a-zA-Z_-][\w-]{0,63}){0,3}\Z")
 COLLAPSED = re.compile(
@@ -87,9 +88,12 @@ def parse_style(text: str) -> Style:
 
 
 def _style(text: str) -> Style:
-    declared = dict(DECLARATION.findall(COMMENT.sub("", text.lower())))
-    if not declared:
+    found: list[tuple[str, str]] = DECLARATION.findall(COMMENT.sub("", text.lower()))
+    if not found:
         return NO_STYLE
+    if "!" in text:  # what is important wins over what comes later
+        found.sort(key=lambda declaration: IMPORTANT.search(declaration[1]) is not None)
+    declared = dict(found)
     color, alpha = _text_color(declared.get("color", ""))
     style = Style(
         hidden=_is_hidden(declared),

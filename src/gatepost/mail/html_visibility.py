@@ -30,9 +30,13 @@ from gatepost.mail.html_style import (
 MAX_COLORS = 64  # distinct ones that are compared
 MAX_SHEET_HITS = 4096  # elements that rules of sheets match, together
 MAX_INSIDE = 10_000  # elements in transparent ones that are told apart
+MAX_HIDDEN = 65_536  # elements in hidden ones that are visited
+MAX_NESTING = 512  # of elements, as in browsers
+MAX_LINKS = 4096  # links whose visibility is told by marks of their own
 MARK = 5  # characters of a mark: hidden, invisible, tiny, transparent, one each
 END_MARK = "\0E---"
 DROP_MARK = "\0X---"
+LINK_MARK = "\0L"  # and three hexadecimal digits
 
 
 PRESENTATIONAL = "[hidden],[bgcolor],[background],[color],body[text]"
@@ -55,7 +59,19 @@ class Seen(NamedTuple):
     transparent_blocks: int
     off_screen_blocks: int
     hidden_ids: frozenset[int]
-    """``mem_id`` of links in hidden elements."""
+    """``mem_id`` of links in hidden elements, beside other elements."""
+
+
+class Marks(NamedTuple):
+    """What ``mark_tree`` has put into the tree, and the state at the body's start."""
+
+    base: str
+    links: list[int]
+    """``mem_id`` by the number in the link's mark."""
+    hidden_ids: set[int]
+    hidden_blocks: int
+    transparent_blocks: int
+    off_screen_blocks: int
 
 
 def find_styled(tree: LexborHTMLParser) -> dict[int, Styled]:
@@ -114,33 +130,69 @@ def _from_sheets(tree: LexborHTMLParser) -> Iterable[tuple[LexborNode, str]]:
             yield node, rule.declarations
 
 
-def read_text(
+def mark_tree(
     tree: LexborHTMLParser,
     body: LexborNode,
     styled: dict[int, Styled],
     dropped: list[LexborNode],
     links: str,
-) -> Seen:
-    """Splits the page's text. Puts marks into the tree: what follows must not read its text.
+) -> Marks:
+    """Brackets what is hidden. From here on only ``read_text`` and ``shown`` understand the text.
 
-    ``dropped`` are elements whose text nobody sees in any way, such as scripts.
+    ``dropped`` are elements whose text nobody sees in any way, such as scripts; ``links`` is
+    the selector of the elements whose visibility ``read_text`` is to tell.
     """
     base, marked, off_screen = _marks(tree, body, styled)
-    hidden_ids: set[int] = set()
-    hidden = transparent = 0
+    inside: set[int] = set()
+    maybe: dict[int, LexborNode] = {}
+    visits = hidden = transparent = 0
     for node, mark in marked:
-        if mark[0] == "1":
-            hidden_ids.update([link.mem_id for link in node.css(links)])
         hidden += "1" in mark[:3]
         transparent += mark[3] == "1"
+        if node.mem_id in inside:
+            continue
+        if mark[0] == "1" and visits < MAX_HIDDEN:
+            ids = [child.mem_id for child in node.css("*")]
+            visits += len(ids)
+            inside.update(ids)
+        elif "1" in mark[1:3] and len(maybe) < MAX_LINKS and visits < MAX_HIDDEN:
+            found = node.css(links)
+            visits += len(found) + 16
+            maybe.update([(link.mem_id, link) for link in found])
         node.insert_before("\0" + mark)
         node.insert_after(END_MARK)
+    numbered = [key for key in maybe if key not in inside][:MAX_LINKS]
+    for number, key in enumerate(numbered):
+        maybe[key].insert_before(f"{LINK_MARK}{number:03x}")
     for node in dropped:
         node.insert_before(DROP_MARK)
         node.insert_after(END_MARK)
+    return Marks(base, numbered, inside, hidden, transparent, off_screen)
+
+
+def read_text(body: LexborNode, marks: Marks) -> Seen:
+    """Splits the page's text at the marks."""
     text = body.text()
-    texts = _split(text, base) if "\0" in text or base != "----" else (text, "", "")
-    return Seen(*texts, hidden, transparent, off_screen, frozenset(hidden_ids))
+    hidden_ids = marks.hidden_ids
+    visible, invisible, transparent = text, "", ""
+    if "\0" in text or marks.base != "----":
+        visible, invisible, transparent, links = _split(text, marks.base)
+        hidden_ids.update([marks.links[number] for number in links])
+    return Seen(
+        visible,
+        invisible,
+        transparent,
+        marks.hidden_blocks,
+        marks.transparent_blocks,
+        marks.off_screen_blocks,
+        frozenset(hidden_ids),
+    )
+
+
+def shown(node: LexborNode) -> str:
+    """The text inside an element without what is hidden further in."""
+    text = node.text()
+    return _split(text, "----")[0] if "\0" in text else text
 
 
 def _marks(
@@ -186,21 +238,28 @@ def _sign(value: bool | None, may_undo: bool) -> str:
 def _undone_inside(styled: dict[int, Styled], transparent: set[int]) -> set[int]:
     """Elements inside of ones whose hiding can be undone further in."""
     inside: set[int] = set()
+    visits = 0
     for key, (node, style) in styled.items():
         if style.hidden or not (style.invisible or style.tiny or key in transparent):
             continue
         if key not in inside:
-            inside.update([child.mem_id for child in node.css("*")])
-        if len(inside) > MAX_INSIDE:
+            found = [child.mem_id for child in node.css("*")]
+            visits += len(found)
+            inside.update(found)
+        if visits > MAX_INSIDE:
             return set(styled)
     return inside
 
 
-def _split(text: str, base: str) -> tuple[str, str, str]:
-    """Sorts the stretches between marks into visible, invisible and transparent ones."""
+def _split(text: str, base: str) -> tuple[str, str, str, list[int]]:
+    """Sorts the stretches between marks into visible, invisible and transparent ones.
+
+    The numbers are those of links that stand in invisible ones.
+    """
     visible: list[str] = []
     invisible: list[str] = []
     transparent: list[str] = []
+    links: list[int] = []
     states = [base]
     for index, piece in enumerate(text.split("\0")):
         if index:
@@ -208,6 +267,9 @@ def _split(text: str, base: str) -> tuple[str, str, str]:
             if mark[0] == "E":
                 if len(states) > 1:
                     states.pop()
+            elif mark[0] == "L":
+                if "1" in states[-1][:3]:
+                    links.append(int(mark[1:], 16))
             else:
                 states.append(_inside(states[-1], mark))
         if not piece:
@@ -224,7 +286,7 @@ def _split(text: str, base: str) -> tuple[str, str, str]:
             visible.append(BREAK if BREAK in piece else " ")
         else:
             visible.append(piece)
-    return "".join(visible), "\f".join(invisible), "\f".join(transparent)
+    return "".join(visible), "\f".join(invisible), "\f".join(transparent), links
 
 
 def _inside(outer: str, mark: str) -> str:
@@ -235,6 +297,14 @@ def _inside(outer: str, mark: str) -> str:
 
 
 # Colours
+
+
+class Painted(NamedTuple):
+    """Text colour and background, and whether the text is transparent."""
+
+    color: Color
+    background: Color
+    clear: bool
 
 
 def _transparent(styled: dict[int, Styled]) -> set[int]:
@@ -259,28 +329,36 @@ def _transparent(styled: dict[int, Styled]) -> set[int]:
     if not bad_colors and not clear:
         return set()
     found: set[int] = set()
+    known: dict[int, Painted] = {}
     for key, (node, style) in styled.items():
         if style.hidden:
             continue  # nobody sees its colours
         if style.clear or style.color in bad_colors or style.background in bad_backgrounds:
-            color, background, is_clear = _effective(node, styled)
+            color, background, is_clear = known[key] = _effective(node, styled, known)
             if is_clear or are_alike(color, background):
                 found.add(key)
     return found
 
 
-def _effective(node: LexborNode, styled: dict[int, Styled]) -> tuple[Color, Color, bool]:
-    """Text colour and background at an element, its own or inherited."""
+def _effective(node: LexborNode, styled: dict[int, Styled], known: dict[int, Painted]) -> Painted:
+    """The colours at an element, its own or inherited; ``known``: those of elements around it."""
     color: Color | None = None
     background: Color | None = None
     clear = False
     at: LexborNode | None = node
-    while at is not None and (color is None or background is None):
-        found = styled.get(at.mem_id)
+    for _ in range(MAX_NESTING):
+        if at is None or (color is not None and background is not None):
+            break
+        key = at.mem_id
+        found = styled.get(key)
         if found is not None:
             if color is None and found.style.color is not None:
                 color, clear = found.style.color, found.style.clear
             if background is None:
                 background = found.style.background
+            if (outer := known.get(key)) is not None:
+                if color is None:
+                    color, clear = outer.color, outer.clear
+                background = background or outer.background
         at = at.parent
-    return color or BLACK, background or WHITE, clear
+    return Painted(color or BLACK, background or WHITE, clear)

@@ -31,6 +31,7 @@ PLAIN = re.compile(
 )
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})((?::|%3[aA]))([/\\]*)")
 DOT_SEGMENT = re.compile(r"/\.{1,2}(?=/|\Z)")
+LITERAL = re.compile(r"\[\d+\.\d+\.\d+\.\d+\]\Z")  # RFC 5321 4.1.3
 MAIL_USER = re.compile(r"[^\s<>@\"]{1,256}")
 
 
@@ -194,7 +195,7 @@ def _parse_mail(scheme: str, rest: str, noted: set[str]) -> Url | None:
     user, at, domain = address.partition(",")[0].rpartition("@")
     if not at or not MAIL_USER.fullmatch(user):
         return None
-    host = parse_host(domain)
+    host = parse_host(domain[1:-1] if LITERAL.match(domain) else domain)
     if host is None or (host.flags & {url_flags.NUMERIC} and domain[:1] != "["):
         return None
     noted |= host.flags | {url_flags.HAS_USER}

@@ -21,6 +21,7 @@ from gatepost.mail.url_parse import MAIL_SCHEMES, PHONE_SCHEMES, Url, parse_url
 MAX_PLACES = 100_000  # of one character that are looked at in one text
 MAX_USER = 64  # octets of a mail address's user (RFC 5321 4.5.3.1.1)
 MAX_DOMAIN = 255
+MAX_FAILED = 64  # schemes in one stretch without blanks that lead nowhere
 
 _SCHEMES = (
     *("http", "https", "ftp", "sftp", "file", "news", "nntp", "telnet"),
@@ -83,6 +84,27 @@ def first_url(text: str, limits: Limits) -> Url | None:
     return found.url if found is not None and found.start == 0 else None
 
 
+class Effort:
+    """How often a text was read on in vain, so that a flood of failures does not cost a square.
+
+    Each look at a place reads on to the next blank; so not too many begin before that.
+    """
+
+    __slots__ = ("_before", "_failed", "max_length")
+
+    def __init__(self, limits: Limits) -> None:
+        self.max_length = limits.max_url_length
+        self._failed = self._before = 0
+
+    def is_spent(self, place: int) -> bool:
+        return place < self._before and self._failed >= MAX_FAILED
+
+    def note_failure(self, place: int, end: int) -> None:
+        if place >= self._before:
+            self._failed, self._before = 0, end
+        self._failed += 1
+
+
 def _find(text: str, strict: bool, limits: Limits) -> Iterator[Located]:
     lower = text.lower()
     if len(lower) != len(text):  # İ alone becomes two characters
@@ -90,16 +112,17 @@ def _find(text: str, strict: bool, limits: Limits) -> Iterator[Located]:
         if len(lower) != len(text):
             return
     last = 0
+    effort = Effort(limits)
     for place in _places(lower, strict):
         if place < last:
             continue
         sign = lower[place]
         if sign == ":":
-            found = _from_scheme(text, lower, place, last, limits)
+            found = _from_scheme(text, lower, place, last, effort)
         elif sign == "@":
             found = _from_at(lower, place, last)
         else:
-            found = _from_dot(text, lower, place, last, limits, strict)
+            found = _from_dot(text, lower, place, last, effort, strict)
         if found is not None:
             last = found.end
             yield found
@@ -115,7 +138,7 @@ def _places(lower: str, strict: bool) -> list[int]:
     return places
 
 
-def _from_scheme(text: str, lower: str, colon: int, last: int, limits: Limits) -> Located | None:
+def _from_scheme(text: str, lower: str, colon: int, last: int, effort: Effort) -> Located | None:
     scheme = next((name for name in _BY_LENGTH if lower.endswith(name, last, colon)), "")
     start = colon - len(scheme)
     if not scheme or (start > last and lower[start - 1].isalnum()):
@@ -126,30 +149,33 @@ def _from_scheme(text: str, lower: str, colon: int, last: int, limits: Limits) -
         return Located(start, number.end(), url) if number and url else None
     if scheme not in BARE_SCHEMES and not lower.startswith("//", colon + 1):
         return None
-    return _to_the_end(text, lower, start, colon + 1, "", limits)
+    return _to_the_end(text, start, colon + 1, "", effort)
 
 
 FLAGS = frozenset((url_flags.FROM_TEXT,))
 SCHEMALESS_FLAGS = FLAGS | {url_flags.SCHEMALESS}
 
 
-def _to_the_end(
-    text: str, lower: str, start: int, rest: int, prefix: str, limits: Limits
-) -> Located | None:
+def _to_the_end(text: str, start: int, rest: int, prefix: str, effort: Effort) -> Located | None:
     """The URL from ``start`` to where the text around it goes on."""
-    found = REST.match(text, rest, start + limits.max_url_length)
+    if effort.is_spent(start):
+        return None
+    found = REST.match(text, rest, start + effort.max_length)
     end = found.end() if found is not None else rest
     flags = SCHEMALESS_FLAGS if prefix else FLAGS
-    if end == start + limits.max_url_length:
+    if end == start + effort.max_length:
         flags = flags | {url_flags.TRUNCATED}
     if start and (closing := CLOSING.get(text[start - 1])) is not None:
         end = _closed_at(text, text[start - 1], closing, rest, end)
     if text[end - 1] in TRAILING or text[end - 1] in OPENED_BY:
         end = _without_trailing(text, rest, end)
     url = parse_url(prefix + text[start:end], flags)
-    if url is None or url_flags.NO_TLD in url.flags:
-        return _cut_at_script_change(text, lower, start, rest, end, prefix, flags)
-    return Located(start, end, url)
+    if url is not None and url_flags.NO_TLD not in url.flags:
+        return Located(start, end, url)
+    shorter = _cut_at_script_change(text, start, rest, end, prefix, flags)
+    if shorter is None:
+        effort.note_failure(start, end)
+    return shorter
 
 
 def _closed_at(text: str, opening: str, closing: str, rest: int, end: int) -> int:
@@ -181,7 +207,7 @@ def _without_trailing(text: str, rest: int, end: int) -> int:
 
 
 def _cut_at_script_change(
-    text: str, lower: str, start: int, rest: int, end: int, prefix: str, flags: frozenset[str]
+    text: str, start: int, rest: int, end: int, prefix: str, flags: frozenset[str]
 ) -> Located | None:
     """``http://example.comです``: scripts without blanks go on right after a host."""
     if text[start:end].isascii():
@@ -213,7 +239,7 @@ def _from_at(lower: str, at: int, last: int) -> Located | None:
 
 
 def _from_dot(
-    text: str, lower: str, dot: int, last: int, limits: Limits, strict: bool
+    text: str, lower: str, dot: int, last: int, effort: Effort, strict: bool
 ) -> Located | None:
     before = lower[max(last, dot - MAX_DOMAIN) : dot]
     label = before[len(before.rstrip(HOST_CHARACTERS)) :].lstrip("-_.")
@@ -225,13 +251,15 @@ def _from_dot(
         return None
     name, end = domain.group(), domain.end()
     following = lower[end : end + 1]
+    if following == ":" and not lower[end + 1 : end + 2].isdecimal():
+        following = ""  # no port, but a sentence that goes on
     if following == "@":
         return None
     if strict:
         prefix = "ftp://" if name.startswith("ftp.") else "http://"
         if not name.startswith(("www.", "ftp.")):
             return None
-        return _to_the_end(text, lower, start, end, prefix, limits)
+        return _to_the_end(text, start, end, prefix, effort)
     if not name[-1].isalpha() and not name.startswith("www.") and following not in AFTER_DOMAIN:
         return None
     if not has_public_suffix(name):
@@ -239,7 +267,7 @@ def _from_dot(
     prefix = "ftp://" if name.startswith("ftp.") else "http://"
     rest = end if following in AFTER_DOMAIN or name.startswith(("www.", "ftp.")) else -1
     if rest >= 0:
-        return _to_the_end(text, lower, start, end, prefix, limits)
+        return _to_the_end(text, start, end, prefix, effort)
     url = parse_url(prefix + name.rstrip("-_"), SCHEMALESS_FLAGS)
     return Located(start, end, url) if url is not None and url.tld else None
 
