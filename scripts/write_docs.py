@@ -49,7 +49,8 @@ def pages() -> list[tuple[str, str, Path]]:
         path = PAGES / f"{name}.md"
         written = path.read_text() if path.is_file() else f"# {name}\n\n"
         by_hand = written.partition(MARK)[0].rstrip()
-        found.append((name, f"{by_hand}\n\n{MARK}\n\n{generated(loaded)}", path))
+        tables = generated(loaded).replace(empty, "$LOCAL_CONFDIR")
+        found.append((name, f"{by_hand}\n\n{MARK}\n\n{tables}", path))
     return found
 
 

@@ -21,3 +21,10 @@ def test_hashed_names_are_those_that_rspamd_asks_for(text: str, key: str) -> Non
 @pytest.mark.parametrize("data, text", [(b"test123", "wm3g84fg13cy"), (b"", "")])
 def test_least_significant_bits_come_first(data: bytes, text: str) -> None:
     assert zbase32(data) == text
+
+
+@pytest.mark.parametrize(
+    "text, data", [("caf\u00e9", b"caf\xc3\xa9"), ("\udcff", b"\xff"), ("\ud800", b"\xed\xa0\x80")]
+)
+def test_text_from_mail_is_hashed_as_the_bytes_it_was(text: str, data: bytes) -> None:
+    assert hashed(text) == hashed(data)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from gatepost.modules.dkim_signing import DkimSigning
+from gatepost.modules.greylist import Greylist
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
@@ -12,6 +13,7 @@ from gatepost.scan.module import Module
 
 ALL: tuple[type[Module], ...] = (
     DkimSigning,
+    Greylist,
     OnceReceived,
     Python,
     Ratelimit,

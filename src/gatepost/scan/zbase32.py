@@ -19,7 +19,15 @@ def zbase32(data: bytes) -> str:
     return "".join(ALPHABET[(number >> (5 * at)) & 31] for at in range(length))
 
 
-def hashed(text: str, length: int = HASH_LENGTH) -> str:
+def hashed(text: str | bytes, length: int = HASH_LENGTH) -> str:
     """The first ``length`` characters of the BLAKE2b (64 bytes) of the text in ``zbase32``."""
-    digest = blake2b(text.encode("utf-8", "surrogateescape")).digest()
+    digest = blake2b(to_bytes(text) if isinstance(text, str) else text).digest()
     return zbase32(digest[: (length * 5 + 7) // 8])[:length]
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes that ``text`` was read from, whatever surrogates it has."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
