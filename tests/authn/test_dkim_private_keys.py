@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys are read once, again when they change, and what is wrong is said once."""
 
+import base64
 import logging
 import os
 
@@ -101,3 +102,12 @@ def test_memory_is_bounded(tmp_path):
         keys.in_file(str(tmp_path / str(number)))
         keys.in_text(str(number), "x")
     assert (len(keys.files), len(keys.texts)) == (3, 3)
+
+
+def test_a_damaged_key_is_refused_although_its_numbers_are_not_proven_prime(tmp_path, log):
+    der = bytearray(base64.b64decode("".join(RSA_TEXT.splitlines()[1:-1])))
+    at = 60  # inside the modulus
+    der[at] ^= 0xFF
+    (tmp_path / "key").write_bytes(bytes(der))
+    assert PrivateKeys().in_file(str(tmp_path / "key")) is None
+    assert "what it signs does not verify" in log.text

@@ -41,7 +41,11 @@ def find_requested(
     if task.has(rejected) and (on_reject is None or on_reject.strip().lower() in ("0", "false")):
         decline(task, "%s was found", rejected)
         return []
-    return [SigningKey(domain=domain.strip(), selector=selector.strip(), text=key)]
+    domain, selector = dns_name(domain.strip()), selector.strip()
+    if not domain or not dns_name(selector):
+        task.log(logging.WARNING, "not signed: the request names no domain and selector")
+        return []
+    return [SigningKey(domain=domain, selector=selector, text=key)]
 
 
 async def ask_condition(task: Task, condition: Condition, choice: KeyChoice) -> list[SigningKey]:
