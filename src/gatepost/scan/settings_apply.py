@@ -39,8 +39,8 @@ APPLY_KEYS = (
 )
 
 
-MAX_ENTRIES = 1024
-"""Names and values of each kind in one apply body: what a request sends is kept in caches."""
+MAX_ENTRIES = 256
+"""Names of each kind that one request may send: they are kept in caches, and are anybody's."""
 
 
 def read_apply(body: Object, path: str, problems: Problems, *, by_id: bool) -> Applied:
@@ -48,15 +48,17 @@ def read_apply(body: Object, path: str, problems: Problems, *, by_id: bool) -> A
 
     ``by_id`` is true for a rule of the configuration, false for a request's own settings.
     """
-    return _Reader(body, path, problems).read(by_id)
+    limit = 1_000_000 if by_id else MAX_ENTRIES
+    return _Reader(body, path, problems, limit).read(by_id)
 
 
 class _Reader:
-    def __init__(self, body: Object, path: str, problems: Problems) -> None:
+    def __init__(self, body: Object, path: str, problems: Problems, limit: int) -> None:
         default = body.get("default")
         self.body = default if isinstance(default, Object) else body
         self.path = path
         self.problems = problems
+        self.limit = limit
 
     def read(self, by_id: bool) -> Applied:
         scores = dict(self._direct_scores())
@@ -89,9 +91,9 @@ class _Reader:
 
     def _direct_scores(self) -> Iterable[tuple[str, float]]:
         direct = [item for item in self.body.items() if item[0] not in APPLY_KEYS]
-        if len(direct) > MAX_ENTRIES:
+        if len(direct) > self.limit:
             self._too_many("scores")
-        for key, value in direct[:MAX_ENTRIES]:
+        for key, value in direct[: self.limit]:
             number = _number(value)
             if number is None:
                 self._unknown(key)
@@ -125,10 +127,10 @@ class _Reader:
         if value is None:
             return []
         items = value if isinstance(value, list) else [value]
-        if len(items) > MAX_ENTRIES:
+        if len(items) > self.limit:
             self._too_many(key)
         names: list[str] = []
-        for item in items[:MAX_ENTRIES]:
+        for item in items[: self.limit]:
             if isinstance(item, str):
                 names.append(item)
             else:
@@ -182,7 +184,7 @@ class _Reader:
                 weight = entry.get("score", entry.get("weight", 1.0))
                 given = entry.get("options")
                 listed = given if isinstance(given, list) else [given] if given else []
-                options = tuple(self._text(f"symbols.{name}", o) for o in listed[:MAX_ENTRIES])
+                options = tuple(self._text(f"symbols.{name}", o) for o in listed[: self.limit])
             number = _number(weight)
             if number is None:
                 self._error("symbols", f"{name}: expected a weight, found {_shown(weight)}")
@@ -211,19 +213,19 @@ class _Reader:
         found: dict[str, Value] = {}
         for part in parts:
             if isinstance(part, dict):
-                found.update(islice(part.items(), MAX_ENTRIES + 1))
+                found.update(islice(part.items(), self.limit + 1))
             elif part is not None:
                 self._error(key, f"expected an object {{ … }}, found {_shown(part)}")
-        if len(found) > MAX_ENTRIES:
+        if len(found) > self.limit:
             self._too_many(key)
-            found = dict(islice(found.items(), MAX_ENTRIES))
+            found = dict(islice(found.items(), self.limit))
         return found
 
     def _plain(self, key: str) -> dict[str, Any]:
         return {name: to_plain(value) for name, value in self._object(key).items()}
 
     def _too_many(self, key: str) -> None:
-        self._error(key, f"more than {MAX_ENTRIES} entries, the rest is left out")
+        self._error(key, f"more than {self.limit} entries, the rest is left out")
 
     def _error(self, key: str, message: str) -> None:
         place = self.body.place(key.partition(".")[0])
