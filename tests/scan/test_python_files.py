@@ -70,7 +70,7 @@ def test_what_fails_is_named_with_its_line(
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(PythonFileError, match="gone.py: cannot be read: No such file"):
+    with pytest.raises(PythonFileError, match=r"gone\.py: cannot be read: No such file"):
         load_python(tmp_path / "gone.py")
 
 

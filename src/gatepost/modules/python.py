@@ -39,17 +39,24 @@ class Python(Module):
         """Runs every file once and collects its rules."""
         self.rules: list[Rule] = []
         owners: dict[str, Path] = {}
+        if self.options.disabled or not self.options.enabled:
+            return  # what is switched off is not even run to be looked at
         for path, where in _files(setup):
             try:
                 found = rules_of(vars(load_python(path)))
             except PythonFileError as error:
-                setup.problems.error(Where(str(error.path), error.line), error.message)
+                if error.line:
+                    setup.problems.error(Where(str(path), error.line), error.message)
+                else:
+                    setup.problems.error(where, str(error))
                 continue
             for rule in found:
-                other = owners.setdefault(rule.symbol.name, path)
-                if any(rule.symbol.name == known.symbol.name for known in self.rules):
-                    setup.problems.error(where, f"{rule.symbol.name} is a rule of {other} already")
+                name = rule.symbol.name
+                if name in owners:
+                    place = Where(str(path), _line_of(rule))
+                    setup.problems.error(place, f"{name} is a rule of {owners[name]} already")
                 else:
+                    owners[name] = path
                     self.rules.append(rule)
 
     def ready(self) -> bool:
@@ -106,6 +113,11 @@ def _as_check(rule: Rule) -> Callable[[Task], Any]:
 
         return generating
     return lambda task: rule.hits(function(task))
+
+
+def _line_of(rule: Rule) -> int:
+    code = getattr(rule.function, "__code__", None)
+    return code.co_firstlineno if code is not None else 0
 
 
 def _files(setup: Setup) -> list[tuple[Path, Where]]:
