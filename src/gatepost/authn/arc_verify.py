@@ -5,7 +5,7 @@ Every seal is checked, and the newest message signature. Nothing raises for mail
 """
 
 import hashlib
-from collections.abc import Container
+from collections.abc import Callable
 
 import msgspec
 
@@ -65,13 +65,13 @@ async def verify_arc(
     now: float,
     cache: KeyCache | None = None,
     want_oldest_pass: bool = False,
-    forgiven: Container[str] = (),
+    forgives: Callable[[str], bool] | None = None,
 ) -> ArcVerdict:
     """The status of the letter's chain: ``none`` without ARC fields, ``pass`` or ``fail``.
 
     ``now``: seconds since the epoch, for the cache of keys. ``want_oldest_pass``: check the older
     message signatures, too, which says who has changed the letter (RFC 8617 5.2, step 5).
-    ``forgiven``: domains whose seals and message signatures need not hold.
+    ``forgives``: whether the seals and message signatures of a domain need not hold.
     """
     sets = parse_chain(letter)
     if isinstance(sets, BrokenChain):
@@ -87,7 +87,7 @@ async def verify_arc(
 
     newest = sets[-1]
     message = judge_by_key(letter, newest.message, keys[newest.message.key_name])
-    if not message.passed and newest.message.domain not in forgiven:
+    if not message.passed and not (forgives is not None and forgives(newest.message.domain)):
         return fail(
             verdict,
             ArcReason.MESSAGE_SIGNATURE,
@@ -98,7 +98,7 @@ async def verify_arc(
     if want_oldest_pass:
         oldest = find_oldest_pass(letter, sets, keys)
         verdict = msgspec.structs.replace(verdict, oldest_pass=oldest)
-    broken = find_broken_seal(letter, sets, keys, forgiven)
+    broken = find_broken_seal(letter, sets, keys, forgives)
     if broken is not None:
         instance, reason = broken
         unavailable = reason is Reason.KEY_UNAVAILABLE
@@ -133,7 +133,10 @@ def find_oldest_pass(letter: Letter, sets: tuple[ArcSet, ...], keys: Keys) -> in
 
 
 def find_broken_seal(
-    letter: Letter, sets: tuple[ArcSet, ...], keys: Keys, forgiven: Container[str] = ()
+    letter: Letter,
+    sets: tuple[ArcSet, ...],
+    keys: Keys,
+    forgives: Callable[[str], bool] | None,
 ) -> tuple[int, Reason] | None:
     """The newest seal that does not hold, and why; one whose key is unavailable only if all others
     hold.
@@ -150,7 +153,7 @@ def find_broken_seal(
         sealed = state.copy()
         sealed.update(relaxed_field(one.seal.unsigned).removesuffix(b"\r\n"))
         reason = check_seal(one.seal, sealed.digest(), keys[one.seal.key_name])
-        if reason is not None and one.seal.domain in forgiven:
+        if reason is not None and forgives is not None and forgives(one.seal.domain):
             reason = None
         if reason is not None and (broken is None or reason is not Reason.KEY_UNAVAILABLE):
             broken = one.instance, reason

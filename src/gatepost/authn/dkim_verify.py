@@ -5,7 +5,7 @@ Nothing here raises for mail or DNS; each signature comes back with a result in 
 RFC 8601 and, unless it is a plain pass, with a reason.
 """
 
-from collections.abc import Container
+from collections.abc import Callable
 
 import msgspec
 
@@ -87,18 +87,18 @@ async def verify_dkim(
     now: float,
     options: VerifyOptions = DEFAULT_OPTIONS,
     cache: KeyCache | None = None,
-    only: Container[str] | None = None,
+    wanted: Callable[[str], bool] | None = None,
 ) -> list[DkimVerdict]:
     """A verdict on each DKIM-Signature field, from the top; none if the letter has none.
 
-    ``now``: seconds since the epoch. Keys are asked for together and each once. ``only``: the
-    signatures of other domains are left out, as if they were not there.
+    ``now``: seconds since the epoch. Keys are asked for together and each once. ``wanted``: whether
+    the signatures of a domain count; others are left out, as if they were not there.
     """
     places = letter.index.get("dkim-signature", [])
     looked_at = places[: options.max_signatures]
     claims = [parse_signature(letter.fields[at]) for at in looked_at]
-    if only is not None:
-        claims = [claim for claim in claims if claim.domain in only]
+    if wanted is not None:
+        claims = [claim for claim in claims if wanted(claim.domain)]
     early = [judge_claim(claim, now, options) for claim in claims]
     names = [
         claim.key_name
@@ -113,7 +113,7 @@ async def verify_dkim(
         for claim, verdict in zip(claims, early, strict=True)
     ]
     found = [verdict for verdict in verdicts if verdict is not None]
-    beyond = len(places) - len(looked_at) if only is None else 0
+    beyond = len(places) - len(looked_at) if wanted is None else 0
     return found + [DkimVerdict("policy", Reason.TOO_MANY)] * beyond
 
 
@@ -152,7 +152,7 @@ def judge(
     if verdict.weak and not options.accept_sha1:
         return settle(verdict, "policy", Reason.WEAK_ALGORITHM, claim.algorithm)
     size = len(letter.body(claim.body)) if verdict.unsigned_bytes else 0
-    if verdict.unsigned_bytes > size * (1 - options.least_signed):
+    if size - verdict.unsigned_bytes < size * options.least_signed:
         return settle(verdict, "policy", Reason.UNSIGNED_TEXT, f"{verdict.unsigned_bytes} bytes")
     extra = find_uncovered(letter, claim)
     if extra is not None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from gatepost.modules.dkim import Dkim
 from gatepost.modules.dkim_signing import DkimSigning
+from gatepost.modules.dmarc import Dmarc
 from gatepost.modules.greylist import Greylist
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
@@ -12,7 +14,9 @@ from gatepost.modules.spf import Spf
 from gatepost.scan.module import Module
 
 ALL: tuple[type[Module], ...] = (
+    Dkim,
     DkimSigning,
+    Dmarc,
     Greylist,
     OnceReceived,
     Python,
