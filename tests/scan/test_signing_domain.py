@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which domain signs, and what has to agree with it, hostile authors included."""
 
-import pytest
+import asyncio
+import re
 
-from gatepost.testing import mail
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatepost.modules.dkim_signing import DkimSigning
+from gatepost.scan.signing_domain import dns_name
+from gatepost.testing import mail, scan
 from signing_kit import ANNA, ME, SIGNED, signed, write_keys
 
 
@@ -137,3 +144,21 @@ async def test_hostile_and_odd_authors(keys, authors, config, expected):
     letter = mail(**ANNA, headers={"From": authors})
     found = await signed(letter, keys, config, path="$domain.$selector.key")
     assert found == expected
+
+
+@given(st.text(max_size=80) | st.from_regex(r"[./\\%$~a-z]{1,30}", fullmatch=True))
+def test_a_domain_is_always_safe_in_the_name_of_a_file(text):
+    name = dns_name(text)
+    assert "/" not in name and ".." not in name and not name.startswith(".")
+    assert name == "" or re.fullmatch(r"[a-z0-9_.-]{1,253}", name)
+
+
+@given(st.binary(max_size=100))
+@settings(max_examples=60, deadline=None)
+def test_any_author_is_signed_for_or_not_and_nothing_more(author):
+    async def outcome():
+        raw = b"From: " + author + b"\r\nSubject: x\r\n\r\nhi\r\n"
+        found = await scan(DkimSigning, mail(raw=raw, ip="127.0.0.1", sender=""))
+        return found.outcomes["DKIM_SIGNED"].outcome
+
+    assert asyncio.run(outcome()) == "ran"
