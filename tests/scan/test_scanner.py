@@ -119,7 +119,7 @@ def test_loopback_and_link_local_are_always_ours(address: str, local: bool) -> N
             7.0,
             ["GTUBE"],
         ),
-        ("settings { s { ip = 203.0.113.0/24; whitelist = yes } }", "no action", 0.0, []),
+        ("settings { s { ip = 203.0.113.0/24; whitelist = yes } }", "reject", 15.0, ["GTUBE"]),
     ],
 )
 async def test_the_test_letter(config: str, action: str, score: float, hits: list[str]) -> None:

@@ -290,3 +290,12 @@ def test_any_letter_and_any_settings_can_be_answered(raw, headers, subject):
     )
     task.result.set_pre_result(PreResult("add header", subject, "x", least=True))
     assert answer(task)["symbols"]["BAD"]["score"] == 5.5
+
+
+@pytest.mark.parametrize("protocol, shown", [("http", True), ("command", True), ("milter", False)])
+def test_urls_are_not_looked_for_where_the_protocol_cannot_show_them(
+    protocol: str, shown: bool
+) -> None:
+    task = finished(letter=LINKS)
+    task.envelope.protocol = protocol
+    assert ("urls" in answer(task)) is shown

@@ -147,7 +147,7 @@ class Scanner:
 
     def _look_for_test_letter(self, task: Task) -> None:
         action = find_gtube(task.message, self.options.gtube_patterns)
-        if action is None or task.settings.whitelist:
+        if action is None:
             return
         threshold = task.result.actions.get(action).threshold
         task.result.insert(Hit("GTUBE"))

@@ -58,8 +58,9 @@ def build_reply(task: Task, verdict: Verdict, options: AnswerOptions) -> CheckRe
         reply.subject = rewritten_subject(task.message.subject, verdict.score, template)
     if not task.message.is_empty:
         reply.message_id = task.message.message_id
-        reply.urls = _urls(task.message, extended="ext_urls" in task.flags)
-        reply.emails = list(dict.fromkeys(task.message.emails)) or None
+        if task.envelope.protocol != "milter":  # which has no place for them; they cost a third
+            reply.urls = _urls(task.message, extended="ext_urls" in task.flags)
+            reply.emails = list(dict.fromkeys(task.message.emails)) or None
     if task.dkim_signatures:
         signatures = task.dkim_signatures
         reply.dkim_signature = signatures[0] if len(signatures) == 1 else list(signatures)
