@@ -80,3 +80,6 @@ def test_all_who_share_a_message_share_its_letter():
     assert shared_letter(message, kept) is shared_letter(message, kept) is kept["letter"]
     assert kept["letter"].count("a") == 2
     assert shared_letter(message, {"letter": "not ours"}).count("a") == 2
+    edited = shared_letter(message, kept, b"X: 1\r\n")
+    assert edited.names == ["x"] and kept["letter"].count("a") == 2
+    assert edited.body("simple") is kept["letter"].body("simple")

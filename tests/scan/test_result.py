@@ -419,3 +419,37 @@ def test_whatever_is_inserted_the_sum_is_that_of_the_symbols(
     total = sum(symbol.score for symbol in found.found.values())
     assert found.score == pytest.approx(total)
     assert isfinite(found.verdict().score)
+
+
+def test_a_symbol_can_be_given_another_score() -> None:
+    group = Group("g", max_score=5.0)
+    both = [Symbol("X", 4.0, group="g"), Symbol("Y", 4.0, group="g")]
+    found = insert(result(*both, groups=[group]), 1.0)
+    found.adjust("X", 0.5, "trusted")
+    assert (found.score, found.found["X"].score, found.found["X"].options) == (
+        0.5,
+        0.5,
+        ["trusted"],
+    )
+    insert(found, 1.0, name="Y")
+    assert found.score == 4.5  # the group has room again
+    found.adjust("Z", 9.0)
+    assert found.score == 4.5 and "Z" not in found
+    found.remove("Y", "weight")
+    found.adjust("Y", 9.0)
+    assert found.score == 0.5
+    found.closed = True
+    found.adjust("X", 9.0)
+    assert found.score == 0.5
+
+
+def test_what_a_module_forced_can_be_taken_back() -> None:
+    found = result(X)
+    found.set_pre_result(PreResult("reject", "no policy", "dmarc", least=True))
+    found.set_pre_result(PreResult("add header", "odd", "other", least=True))
+    found.withdraw("nobody")
+    assert found.verdict().action.name == "reject" and found.messages["smtp_message"] == "no policy"
+    found.withdraw("dmarc")
+    assert found.verdict().action.name == "add header" and found.messages["smtp_message"] == "odd"
+    found.withdraw("other")
+    assert found.verdict().action.name == "no action" and found.messages == {}

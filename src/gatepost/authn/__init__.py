@@ -57,6 +57,7 @@ from gatepost.authn.outcomes import Reason, Result
 from gatepost.authn.spf import SpfResult, check_spf
 from gatepost.authn.spf_check import SpfLimits
 from gatepost.authn.spf_record import SpfRecordCache
+from gatepost.authn.statements import Client, state_arc, state_dkim, state_results, state_spf
 
 __all__ = [
     "DEFAULT_ARC_HEADERS",
@@ -69,6 +70,7 @@ __all__ = [
     "AuthnError",
     "BadSignature",
     "ChainStatus",
+    "Client",
     "Destinations",
     "Discovery",
     "DkimIdentity",
@@ -130,6 +132,10 @@ __all__ = [
     "seal_arc",
     "shared_letter",
     "sign_dkim",
+    "state_arc",
+    "state_dkim",
+    "state_results",
+    "state_spf",
     "to_method_result",
     "verify_arc",
     "verify_destinations",

@@ -138,13 +138,14 @@ class Letter:
         return found
 
 
-def shared_letter(message: Message, kept: dict[str, Any]) -> Letter:
+def shared_letter(message: Message, kept: dict[str, Any], header: bytes | None = None) -> Letter:
     """The letter of ``message``, which all who work on it share: the first one to ask makes it
-    and leaves it in ``kept`` (the scanner's ``task.variables``) as ``letter``."""
+    and leaves it in ``kept`` (the scanner's ``task.variables``) as ``letter``. With a ``header``
+    block, the letter as it will be under that one."""
     letter = kept.get("letter")
     if not isinstance(letter, Letter):
         letter = kept["letter"] = Letter.from_message(message)
-    return letter
+    return letter if header is None else letter.with_header(header)
 
 
 def digest(hash_name: str, text: bytes | memoryview) -> bytes:

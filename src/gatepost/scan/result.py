@@ -201,6 +201,29 @@ class Result:
         parts = {found.removed, what} - {""}
         found.removed = "both" if len(parts) > 1 or "both" in parts else what
 
+    def adjust(self, name: str, score: float, *options: str) -> None:
+        """Gives a symbol that was found this score instead of its own (``adjust_result``)."""
+        found = self.found.get(name)
+        if found is None or self.closed or found.removed in ("weight", "both"):
+            return
+        change = score - found.score
+        for group in found.registered.capped:
+            self._group_sums[group.name] = self._group_sums.get(group.name, 0.0) + change
+        self.score += change
+        found.score = found.metric_score = score
+        for option in options:
+            self._add_option(found, option)
+
+    def withdraw(self, module: str) -> None:
+        """Takes back what ``module`` forced on the letter, with its text for the SMTP reply."""
+        taken = [pre for pre in self.pre_results if pre.module == module]
+        self.pre_results = [pre for pre in self.pre_results if pre.module != module]
+        if self.messages.get("smtp_message") in {pre.message for pre in taken}:
+            del self.messages["smtp_message"]
+            for pre in self.pre_results:
+                if pre.message and not pre.no_smtp_message:
+                    self.messages.setdefault("smtp_message", pre.message)
+
     def grow(self, factor: float) -> None:
         """Applies ``grow_factor``: many small findings together weigh more (§3.3)."""
         limit = self.actions.required_score
