@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does one worker do? A real ``gatepost serve`` with one worker, asked over HTTP.
+"""What does one worker do? A real ``gatepost serve`` with one worker, asked over HTTP or milter.
 
 The worker's own CPU time is read from /proc before and after, so that neither the client nor the
-start counts. Requests come over eight connections at once, each for one message, as MTAs send.
+start counts. Messages come over eight connections at once, one message a connection, as MTAs do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from bench import milter
 from bench.letters import request
 
 CONNECTIONS = 8
+Client = Callable[[int, bytes], Awaitable[None]]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -48,14 +51,15 @@ class Worker:
         ):
             command += ["-o", option]
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        self.port = self._wait_until_ready()
+        self.milter_port, self.scan_port = self._wait_until_ready()
         self.pid = children_of(self.process.pid)[0]
 
-    def _wait_until_ready(self) -> int:
+    def _wait_until_ready(self) -> tuple[int, int]:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             if line.startswith("ready "):
-                return int(line.strip().rpartition("scan=")[2].split(",")[0].rpartition(":")[2])
+                milter, scan = re.findall(r"=\S*?:(\d+)(?:,\S*)?", line)
+                return int(milter), int(scan)
         raise SystemExit("bench: gatepost serve did not start")
 
     def stop(self) -> None:
@@ -63,7 +67,8 @@ class Worker:
         self.process.wait(30)
 
 
-async def _ask(port: int, data: bytes) -> None:
+async def ask(port: int, data: bytes) -> None:
+    """One connection with one HTTP request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
     answer = await reader.read()
@@ -72,27 +77,33 @@ async def _ask(port: int, data: bytes) -> None:
         raise SystemExit(f"bench: unexpected answer {answer[:100]!r}")
 
 
-async def _ask_all(port: int, requests: Sequence[bytes]) -> None:
-    waiting = iter(requests)
+async def ask_all(client: Client, port: int, messages: Sequence[bytes]) -> None:
+    """Sends all messages, eight at a time."""
+    waiting = iter(messages)
 
     async def one_after_the_other() -> None:
         for data in waiting:
-            await _ask(port, data)
+            await client(port, data)
 
     await asyncio.gather(*(one_after_the_other() for _ in range(CONNECTIONS)))
 
 
-def measure_worker(letters: Sequence[bytes], folder: Path, *, rounds: int) -> tuple[float, float]:
+def measure_worker(
+    letters: Sequence[bytes], folder: Path, *, rounds: int, protocol: str
+) -> tuple[float, float]:
     """Milliseconds of CPU a message in the worker, and messages a second."""
-    requests = [request(letter) for letter in letters]
     worker = Worker(folder)
+    client: Client = milter.ask if protocol == "milter" else ask
+    make = milter.conversation if protocol == "milter" else request
+    messages = [make(letter) for letter in letters]
+    port = worker.milter_port if protocol == "milter" else worker.scan_port
     try:
-        asyncio.run(_ask_all(worker.port, requests))  # plans are made, files are opened
+        asyncio.run(ask_all(client, port, messages))  # plans are made, files are opened
         cpu, started = cpu_seconds(worker.pid), time.perf_counter()
-        asyncio.run(_ask_all(worker.port, requests * rounds))
+        asyncio.run(ask_all(client, port, messages * rounds))
         took = time.perf_counter() - started
         cpu = cpu_seconds(worker.pid) - cpu
     finally:
         worker.stop()
-    count = len(requests) * rounds
+    count = len(messages) * rounds
     return cpu / count * 1000, count / took
