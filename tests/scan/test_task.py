@@ -77,6 +77,24 @@ def test_the_principal_recipient(
     assert task(raw, **headers).principal_recipient == principal
 
 
+@pytest.mark.parametrize(
+    "raw, sender, address",
+    [
+        (
+            b"From: A@x.example\r\nReply-To: B <b@x.example>, c@x.example\r\n\r\n",
+            "d@x",
+            "b@x.example",
+        ),
+        (b"From: A@x.example, b@x.example\r\n\r\n", "d@x.example", "A@x.example"),
+        (b"From: a@x.example\r\nReply-To: \r\n\r\n", "d@x.example", None),
+        (b"Subject: x\r\n\r\n", "d@x.example", "d@x.example"),
+        (b"Subject: x\r\n\r\n", "<>", None),
+    ],
+)
+def test_where_an_answer_goes(raw: bytes, sender: str, address: str | None) -> None:
+    assert task(raw, From=sender).reply_sender == address
+
+
 def test_recipients_are_those_of_the_envelope_else_of_the_header() -> None:
     assert [a.addr for a in task(TO, Rcpt="f@x.example").recipients] == ["f@x.example"]
     assert [a.addr for a in task(TO).recipients] == ["c@example.net"]

@@ -10,6 +10,7 @@ from gatepost.modules.greylist import Greylist
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
+from gatepost.modules.replies import Replies
 from gatepost.modules.spf import Spf
 from gatepost.scan.module import Module
 
@@ -21,5 +22,6 @@ ALL: tuple[type[Module], ...] = (
     OnceReceived,
     Python,
     Ratelimit,
+    Replies,
     Spf,
 )

@@ -151,6 +151,19 @@ class Task:
         return recipients[0].addr.lower() if recipients else None
 
     @property
+    def reply_sender(self) -> str | None:
+        """Where an answer goes: the first address of Reply-To, else of From, else the sender.
+
+        ``None`` where none of them is there, or a Reply-To without an address (§0.5).
+        """
+        message = self.message
+        if "Reply-To" in message.headers:
+            addresses = message.reply_to
+        else:
+            addresses = message.from_ or ([self.sender] if self.sender is not None else [])
+        return (addresses[0].addr or None) if addresses else None
+
+    @property
     def is_rspamc(self) -> bool:
         """True when somebody scans by hand (``gpc``, ``gatepost scan``, the controller)."""
         return is_rspamc(self.envelope)
