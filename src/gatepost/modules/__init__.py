@@ -6,6 +6,7 @@ from __future__ import annotations
 from gatepost.modules.dkim import Dkim
 from gatepost.modules.dkim_signing import DkimSigning
 from gatepost.modules.dmarc import Dmarc
+from gatepost.modules.force_actions import ForceActions
 from gatepost.modules.greylist import Greylist
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
@@ -18,6 +19,7 @@ ALL: tuple[type[Module], ...] = (
     Dkim,
     DkimSigning,
     Dmarc,
+    ForceActions,
     Greylist,
     OnceReceived,
     Python,

@@ -54,7 +54,8 @@ def build_reply(task: Task, verdict: Verdict, options: AnswerOptions) -> CheckRe
     if action.milter in ("discard", "quarantine"):
         reply.reject = action.milter
     if action.name == "rewrite subject":
-        template = task.settings.subject or options.subject
+        chosen = task.variables.get("metric_subject")  # by a module, after the settings
+        template = str(chosen) if chosen else task.settings.subject or options.subject
         reply.subject = rewritten_subject(task.message.subject, verdict.score, template)
     if not task.message.is_empty:
         reply.message_id = task.message.message_id
