@@ -36,7 +36,9 @@ def test_mail_addresses_are_kept_apart() -> None:
 
 
 def test_a_link_that_shows_another_address_is_phished() -> None:
-    html = b'Content-Type: text/html\n\n<a href="http://a.example.org/">https://bank.example.com/</a>'
+    html = (
+        b'Content-Type: text/html\n\n<a href="http://a.example.org/">https://bank.example.com/</a>'
+    )
     shown = [(url.host, sorted(url.flags)) for url in Message(html).urls]
     assert shown[0] == ("a.example.org", ["display_url", "phished"])
     assert [host for host, _ in shown] == ["a.example.org", "bank.example.com"]

@@ -36,7 +36,7 @@ LINK_ATTRIBUTES = {
     "form": "action",
 }
 LINKS = "a,area,form,frame,iframe,link,map,audio,embed,source,track,video"
-WITH_PICTURES = LINKS + ",img"
+LINKING = frozenset((*LINK_ATTRIBUTES, "img"))
 USUAL_LINKS = "a,area,form"
 UNUSUAL_LINKS = frozenset(
     ("link", "frame", "iframe", "map", "audio", "embed", "source", "track", "video")
@@ -95,7 +95,7 @@ class Html:
         self._prepared = prepared
         self._lower = prepared.text.lower()
         self._tags = frozenset(SPECIAL_TAG.findall(self._lower))
-        self._tree = _parsed(prepared.text)
+        self._tree = LexborHTMLParser(prepared.text)
         self.links: list[Link] = []
         self._pictures: list[tuple[str, dict[str, str | None]]] = []
         self.base = self._base()
@@ -212,7 +212,7 @@ class Html:
         if body is None:
             return Seen("", "", "", 0, 0, 0, frozenset())
         dropped = [] if self._tags.isdisjoint(NOT_SHOWN) else body.css(",".join(NOT_SHOWN))
-        marks = mark_tree(tree, body, find_styled(tree), dropped, WITH_PICTURES)
+        marks = mark_tree(tree, body, find_styled(tree), dropped, LINKING)
         if marks.hidden_blocks or marks.transparent_blocks or dropped:
             self._read_displayed()
         if "img" in self._tags:
@@ -229,13 +229,6 @@ class Html:
 def parse_html(text: str, limits: Limits = DEFAULT_LIMITS) -> Html:
     """The page in ``text``. Bounded by ``limits`` (bytes, tags, attributes); never raises."""
     return Html(text, prepare_source(text, limits), limits)
-
-
-def _parsed(text: str) -> LexborHTMLParser:
-    try:
-        return LexborHTMLParser(text)
-    except UnicodeEncodeError:  # lone surrogates, which some codecs let through
-        return LexborHTMLParser(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _on_one_line(text: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from gatepost.mail import url_flags
-from gatepost.mail.html_source import Source
+from gatepost.mail.html_source import BREAK, Source
 from gatepost.mail.html_visibility import Seen
 from gatepost.mail.urls import mark_displayed, url_from_href
 
@@ -116,9 +116,9 @@ def count_features(
         ),
         tags=len(tree.css("*")),
         depth=_depth(tree),
-        visible_bytes=len(seen.visible),
-        hidden_bytes=len(seen.invisible),
-        transparent_bytes=len(seen.transparent),
+        visible_bytes=_length(seen.visible),
+        hidden_bytes=_length(seen.invisible),
+        transparent_bytes=_length(seen.transparent),
         hidden_blocks=seen.hidden_blocks,
         transparent_blocks=seen.transparent_blocks,
         off_screen_blocks=seen.off_screen_blocks,
@@ -127,6 +127,10 @@ def count_features(
             "url" in (node.attributes.get("content") or "").lower() for node in refreshes
         ),
     )
+
+
+def _length(text: str) -> int:
+    return len(text) - text.count(BREAK)
 
 
 def _link_kinds(href: str, displayed: str, domains: Counter[str]) -> list[str]:

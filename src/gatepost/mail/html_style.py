@@ -8,6 +8,7 @@ simple selectors (tag, class, id). Source: content reference §1.7.
 from __future__ import annotations
 
 import re
+from colorsys import hls_to_rgb
 from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
@@ -37,6 +38,7 @@ PIXELS |= {"in": 96.0, "cm": 37.8, "mm": 3.78, "vw": 10.0, "vh": 8.0}
 IMPORTANT = re.compile(r"!\s*important")
 COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.S)
 RULE = re.compile(r"([^{}]*+)(?:\{([^{}]*+)\}?|\}|\Z)")
+SHOWS = re.compile(r"(?:display|opacity|overflow|position)\s*:", re.I)
 PLAIN_MEDIA = re.compile(r"@media\s+(?:only\s+)?(?:all|screen)\s*(?:,\s*(?:all|screen)\s*)*\Z")
 SELECTOR = re.compile(r"(?:[a-z][a-z0-9]{0,15}|\*)?(?:[.#][a-zA-Z_-][\w-]{0,63}){0,3}\Z")
 COLLAPSED = re.compile(
@@ -45,6 +47,10 @@ COLLAPSED = re.compile(
 )
 COLOR_FUNCTION = re.compile(
     r"rgba?\(\s*([\d.]+%?)[\s,]+([\d.]+%?)[\s,]+([\d.]+%?)(?:[\s,/]+([\d.]+%?))?"
+)
+HSL = re.compile(
+    r"hsla?\(\s*(-?[\d.]{1,16})(?:deg)?[\s,]+([\d.]{1,16})%[\s,]+([\d.]{1,16})%"
+    r"(?:[\s,/]+([\d.]+%?))?"
 )
 HEX_COLOR = re.compile(r"#?([0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\Z")
 
@@ -122,7 +128,7 @@ def _sheet(text: str) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for selectors, declarations in RULE.findall(text):
         style = parse_style(declarations)
-        if style is NO_STYLE:
+        if style is NO_STYLE and not SHOWS.search(declarations):
             continue
         for selector in selectors.split(","):
             selector = selector.strip()
@@ -243,10 +249,24 @@ def parse_color(value: str) -> tuple[Color, float] | None:
         return ((number[0], number[1], number[2]), number[3] / 255 if len(number) > 3 else 1.0)
     function = COLOR_FUNCTION.match(value)
     if function is None:
-        return None
+        return _hsl(value) if value.startswith("hsl") else None
     red, green, blue = (_channel(part, 255) for part in function.groups()[:3])
     alpha = function.group(4)
     return ((int(red), int(green), int(blue)), _channel(alpha, 1) if alpha else 1.0)
+
+
+def _hsl(value: str) -> tuple[Color, float] | None:
+    found = HSL.match(value)
+    if found is None:
+        return None
+    try:
+        hue, saturation, light = (float(part) for part in found.groups()[:3])
+    except ValueError:
+        return None
+    parts = hls_to_rgb(hue % 360 / 360, min(light, 100) / 100, min(saturation, 100) / 100)
+    red, green, blue = (round(255 * part) for part in parts)
+    alpha = found.group(4)
+    return ((red, green, blue), _channel(alpha, 1) if alpha else 1.0)
 
 
 def _channel(text: str, most: int) -> float:

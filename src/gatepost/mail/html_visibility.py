@@ -9,7 +9,8 @@ reference §1.7.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from itertools import islice
 from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -135,16 +136,17 @@ def mark_tree(
     body: LexborNode,
     styled: dict[int, Styled],
     dropped: list[LexborNode],
-    links: str,
+    links: Container[str | None],
 ) -> Marks:
     """Brackets what is hidden. From here on only ``read_text`` and ``shown`` understand the text.
 
-    ``dropped`` are elements whose text nobody sees in any way, such as scripts; ``links`` is
-    the selector of the elements whose visibility ``read_text`` is to tell.
+    ``dropped`` are elements whose text nobody sees in any way, such as scripts; ``links`` are
+    the tags of the elements whose visibility ``read_text`` is to tell.
     """
     base, marked, off_screen = _marks(tree, body, styled)
     inside: set[int] = set()
-    maybe: dict[int, LexborNode] = {}
+    seen: set[int] = set()
+    maybe: list[LexborNode] = []  # links that are hidden unless something shows them again
     visits = hidden = transparent = 0
     for node, mark in marked:
         hidden += "1" in mark[:3]
@@ -155,19 +157,20 @@ def mark_tree(
             ids = [child.mem_id for child in node.css("*")]
             visits += len(ids)
             inside.update(ids)
-        elif "1" in mark[1:3] and len(maybe) < MAX_LINKS and visits < MAX_HIDDEN:
-            found = node.css(links)
-            visits += len(found) + 16
-            maybe.update([(link.mem_id, link) for link in found])
+        elif "1" in mark[1:3] and node.mem_id not in seen and visits < MAX_HIDDEN:
+            below = node.css("*")
+            visits += len(below)
+            maybe += [child for child in below if child.tag in links]
+            seen.update([child.mem_id for child in below])
         node.insert_before("\0" + mark)
         node.insert_after(END_MARK)
-    numbered = [key for key in maybe if key not in inside][:MAX_LINKS]
-    for number, key in enumerate(numbered):
-        maybe[key].insert_before(f"{LINK_MARK}{number:03x}")
+    numbered = {link.mem_id: link for link in maybe if link.mem_id not in inside}
+    for number, link in enumerate(islice(numbered.values(), MAX_LINKS)):
+        link.insert_before(f"{LINK_MARK}{number:03x}")
     for node in dropped:
         node.insert_before(DROP_MARK)
         node.insert_after(END_MARK)
-    return Marks(base, numbered, inside, hidden, transparent, off_screen)
+    return Marks(base, list(numbered), inside, hidden, transparent, off_screen)
 
 
 def read_text(body: LexborNode, marks: Marks) -> Seen:

@@ -98,6 +98,8 @@ def _is_loose(name: str) -> bool:
 
 
 def _ipv6(name: str, flags: set[str]) -> Host | None:
+    if (name[0] == "[") != (name[-1] == "]"):
+        return None
     try:
         address = str(ipaddress.IPv6Address(name.strip("[]").partition("%")[0]))
     except ValueError:
@@ -165,4 +167,6 @@ def to_unicode(name: str) -> str:
 def _may_be_in_label(char: str) -> bool:
     if char.isascii():
         return char.isalnum() or char in "-_"
+    if char == "\ufffd":  # what could not be decoded
+        return False
     return unicodedata.category(char)[0] in "LMN" or unicodedata.category(char) == "So"

@@ -256,6 +256,7 @@ def _merge(known: Url, again: Url) -> None:
         known.displayed = again.displayed or known.displayed
     if url_flags.INVISIBLE in known.flags and url_flags.INVISIBLE not in again.flags:
         known.flags = known.flags - {url_flags.INVISIBLE}
-    if url_flags.HTML_DISPLAYED in known.flags and url_flags.HTML_DISPLAYED not in again.flags:
+    only_shown = {url_flags.HTML_DISPLAYED, url_flags.FROM_TEXT}
+    if url_flags.HTML_DISPLAYED in known.flags and only_shown.isdisjoint(again.flags):
         # What was only shown so far is now led to as well.
         known.flags = (known.flags - {url_flags.HTML_DISPLAYED}) | again.flags
