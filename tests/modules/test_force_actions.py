@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gatepost.app import build
@@ -314,3 +316,13 @@ def test_a_mistake_is_named_with_its_line(line: str, expected: str) -> None:
     assert expected in problem.message
     assert problem.where is not None
     assert (problem.where.file, problem.where.line) == ("test.conf", 3)
+
+
+def test_the_example_of_the_page_loads() -> None:
+    page = Path(__file__).parents[2] / "docs" / "modules" / "force_actions.md"
+    example = page.read_text(encoding="utf-8").split("```")[1]
+    app = build_app([ForceActions], config=f"force_actions {{ {example} }}")
+    assert [(check.callback, check.stage) for check in app.planner.checks] == [
+        ("FORCE_ACTION_NO_MACROS_OUT", Stage.POSTFILTER),
+        ("FORCE_ACTION_KEEP_BOUNCES", Stage.FILTER),
+    ]

@@ -296,6 +296,7 @@ async def test_who_is_free_is_never_limited(option: str, letter: Letter) -> None
         ("whitelisted_ip = [203.0.113.0/24];", mail(user="anna", ip=None)),
         ("whitelisted_user = [anna];", mail(user="berta")),
         ('whitelisted_rcpts = "";', mail(user="anna", rcpt="postmaster@example.net")),
+        ("whitelisted_rcpts = [];", mail(user="anna", rcpt="postmaster@example.net")),
     ],
 )
 async def test_who_is_not_on_the_list_is_limited(option: str, letter: Letter) -> None:
@@ -597,3 +598,16 @@ def test_a_mistake_is_named_with_its_line(folder: Path, line: str, expected: str
     (problem,) = [p for p in raised.value.problems if expected in p.message]
     assert problem.where is not None
     assert (problem.where.file, problem.where.line) == ("test.conf", 3)
+
+
+def test_the_example_of_the_page_loads() -> None:
+    page = Path(__file__).parents[2] / "docs" / "modules" / "ratelimit.md"
+    example = page.read_text(encoding="utf-8").split("```")[1]
+    app = build_app([Ratelimit], config=f"ratelimit {{ {example} }}")
+    module = app.modules[0].module
+    assert isinstance(module, Ratelimit)
+    assert [(rate.name, len(rate.limits), rate.uses_user) for rate in module.rates] == [
+        ("user", 2, True),
+        ("rip", 1, False),
+        ("campaigns", 1, True),
+    ]

@@ -107,8 +107,11 @@ class ForceActions(Module):
         """``actions`` and ``messages`` are the old form: expressions listed by action."""
 
         rules: Raw = None
+        """`NAME { expression; action; message; subject; require_action; honor_action; … }`"""
         actions: Raw = None
+        """The old form: `ACTION = [EXPRESSION, [EXPRESSION, message, subject]]`,"""
         messages: Raw = None
+        """and texts for its expressions."""
 
     options: Options
 

@@ -50,11 +50,17 @@ class OnceReceived(Module):
         """``good_host`` and ``bad_host`` are patterns, found anywhere in the host name."""
 
         symbol: str = "ONCE_RECEIVED"
+        """What the symbol of a letter with one hop is called,"""
         symbol_strict: str | None = None
+        """of one from a bad host,"""
         symbol_mx: str | None = "DIRECT_TO_MX"
+        """and of one that a mail program delivered itself."""
         good_host: list[str] = []
+        """Patterns of host names that send mail straight and may."""
         bad_host: list[str] = []
+        """Patterns of host names that are those of dial-up lines."""
         whitelist: Raw = None
+        """Addresses of clients that are not looked at."""
 
     options: Options
 

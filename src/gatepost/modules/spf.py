@@ -76,22 +76,28 @@ class Spf(Module):
     PLUSALL = _symbol("R_SPF_PLUSALL", 4.0, "The sender's domain allows everybody to send for it")
 
     class Options(ModuleOptions, frozen=True):
-        """``max_dns_requests`` can only lower the RFC's limit of ten look-ups. ``min_cache_ttl``:
-        a verdict is kept at least so long. ``spf_cache_size`` 0 keeps none.
-        ``max_dns_nesting``, ``max_dns_expansions`` and ``spf_cache_expire`` change nothing: the
-        first two follow from the limit of look-ups, the last is not read by Rspamd either.
-        """
+        """As Rspamd names them; RFC 7208 sets the bounds."""
 
         whitelist: Raw = None
+        """Addresses of clients that are not checked."""
         external_relay: Raw = None
+        """Relays of ours: behind one, the address is that of the Received line it wrote."""
         spf_cache_size: Count = 2048
+        """Records and verdicts that are kept in memory; 0 keeps none."""
         spf_cache_expire: Seconds = MAX_KEPT
+        """Changes nothing, as in Rspamd: the DNS says how long a record may be kept."""
         max_dns_nesting: Count = 10
+        """Changes nothing: it follows from the limit of look-ups."""
         max_dns_requests: Count = 30
+        """Can only lower the RFC's limit of ten look-ups."""
         max_dns_expansions: Count = 100
+        """Changes nothing: it follows from the limit of look-ups."""
         min_cache_ttl: Seconds = 300.0
+        """A verdict is kept at least so long."""
         disable_ipv6: bool = False
+        """Asks for no AAAA record."""
         symbols: SymbolNames = SymbolNames()
+        """Other names for the symbols: `allow`, `fail`, `softfail`, `neutral`, `na` …"""
 
     options: Options
 

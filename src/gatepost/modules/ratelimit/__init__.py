@@ -74,31 +74,57 @@ class Ratelimit(Module):
         """``rates`` is read by ``rates.py``. Times in seconds."""
 
         rates: Raw = None
+        """`NAME { bucket { burst; rate; … } selector; }`, one for each rate."""
         authenticated_rates: Literal["user", "all"] = "user"
+        """Rates of who logged in: those of the `user`, or `all` as in Rspamd."""
         on_failure: Literal["accept", "soft_reject"] = "accept"
+        """What to do while the store does not answer."""
         whitelisted_rcpts: Raw = "postmaster,mailer-daemon"
+        """Local parts and addresses; a letter to one of them is never limited."""
         whitelisted_ip: Raw = None
+        """Clients that are never limited."""
         whitelisted_user: Raw = None
+        """Users who are never limited."""
         bounce_senders: tuple[str, ...] = BOUNCE_SENDERS
+        """Local parts of senders that the keyword `bounce` takes for bounces."""
         prefix: str = "RL"
+        """What the names of buckets in the store begin with."""
         expire: Seconds = 172_800.0
+        """How long a bucket that nothing happens to is kept."""
         symbol: str | None = None
+        """Inserted instead of a soft reject."""
         info_symbol: str | None = None
+        """Inserted as well as a soft reject."""
         message_func: str | None = None
+        """`FILE.py:FUNCTION` that makes the text of the soft reject."""
         custom_keywords: str | None = None
+        """`FILE.py` whose functions are keywords for the names of rates."""
         prefilter: bool = True
+        """Limit before anything else is looked at; `no`: with the filters."""
         allow_local: bool = False
+        """Scans by hand (`gpc`, `gatepost scan`) are limited and counted too."""
         dynamic_rate_limit: bool = False
+        """All buckets learn from verdicts, by these factors."""
         ham_factor_rate: Factor = 1.01
+        """After ham, the rate is multiplied by this,"""
         spam_factor_rate: Factor = 0.99
+        """after spam by this;"""
         ham_factor_burst: Factor = 1.02
+        """likewise the burst after ham"""
         spam_factor_burst: Factor = 0.98
+        """and after spam,"""
         max_rate_mult: Factor = 5.0
+        """the rate up to so many times what is configured, and down to one such part,"""
         max_bucket_mult: Factor = 10.0
+        """and likewise the burst."""
         lfb_cache_prefix: str = "RL_cache_prefix"
+        """The list in the store of the buckets that were full last,"""
         lfb_max_cache_size: int = 30
+        """and how many it names."""
         max_delay: Raw = None
+        """Not used, as in today's Rspamd."""
         max_rcpt: Raw = None
+        """Not used, as in today's Rspamd."""
 
     options: Options
 
