@@ -106,4 +106,5 @@ def test_python_dash_m_is_the_command():
 
 
 def test_every_command_has_a_module_of_its_name():
-    assert all(c.module == f"gatepost.cli.{name}" for name, c in cli.COMMANDS.items())
+    modules = {name: f"gatepost.cli.{name.replace('-', '_')}" for name in cli.COMMANDS}
+    assert {name: command.module for name, command in cli.COMMANDS.items()} == modules

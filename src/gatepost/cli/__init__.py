@@ -36,6 +36,7 @@ COMMANDS = {
     ),
     "configtest": Command("gatepost.cli.configtest", "check the configuration"),
     "configdump": Command("gatepost.cli.configdump", "print the merged configuration"),
+    "dmarc-report": Command("gatepost.cli.dmarc_report", "send the DMARC reports of a day"),
     "keygen": Command("gatepost.cli.keygen", "make a DKIM key and the record for the DNS"),
 }
 
