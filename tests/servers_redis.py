@@ -44,13 +44,15 @@ def start_redis(
 ) -> RedisServer:
     """Starts a server whose files are in ``folder`` and waits until it answers.
 
-    ``port`` 0 takes a free one; ``options`` are further words of redis-server's command line.
+    ``port`` 0 takes a free one; ``options`` are further words of redis-server's command
+    line, in which ``{port}`` is that port.
     """
     if PROGRAM is None:
         pytest.skip("redis-server is not installed")
     port = port or find_free_port()
     command = [PROGRAM, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
-    command += ["--save", "", "--appendonly", "no", "--daemonize", "no", *options]
+    command += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+    command += [option.replace("{port}", str(port)) for option in options]
     if password is not None:
         command += ["--requirepass", password]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

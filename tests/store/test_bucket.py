@@ -10,8 +10,10 @@ NAN, INF = float("nan"), float("inf")
 
 @pytest.mark.parametrize(
     "change",
-    [{"rate": -1}, {"rate": INF}, {"rate": NAN}, {"burst": -1}, {"burst": NAN}]
-    + [{"amount": -1}, {"amount": INF}, {"amount": NAN}],
+    [
+        *({"rate": -1}, {"rate": INF}, {"rate": NAN}, {"burst": -1}, {"burst": NAN}),
+        *({"amount": -1}, {"amount": INF}, {"amount": NAN}),
+    ],
 )
 def test_a_bucket_has_sensible_numbers(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="RLkey"):
