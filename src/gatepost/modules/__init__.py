@@ -8,6 +8,7 @@ from gatepost.modules.dkim_signing import DkimSigning
 from gatepost.modules.dmarc import Dmarc
 from gatepost.modules.force_actions import ForceActions
 from gatepost.modules.greylist import Greylist
+from gatepost.modules.known_senders import KnownSenders
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
@@ -21,6 +22,7 @@ ALL: tuple[type[Module], ...] = (
     Dmarc,
     ForceActions,
     Greylist,
+    KnownSenders,
     OnceReceived,
     Python,
     Ratelimit,
