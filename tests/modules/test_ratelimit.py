@@ -4,48 +4,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import redis
 
 from gatepost.config import ConfigError
 from gatepost.modules.ratelimit import Ratelimit
 from gatepost.scan.module import Hits, Module, PlainHits, RunAlways, Stage, Symbol, runs
 from gatepost.scan.task import Task
 from gatepost.scan.zbase32 import hashed
-from gatepost.store import Store, StoreSettings
-from gatepost.store.redis import RedisStore
-from gatepost.store.sqlite import SqliteStore
+from gatepost.store import Store
 from gatepost.testing import NOW, Bench, Letter, Scanned, build_app, explain, mail
-from servers_redis import RedisServer, needs_redis, start_redis
 
 TWO_A_MINUTE = 'rates { user { bucket { burst = 2; rate = "2 / 1m"; } } }'
 LOCAL, PUBLIC = "127.0.0.1", "203.0.113.7"
 LIMITED = 'Ratelimit "user" exceeded'
-
-
-@pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = start_redis(tmp_path_factory.mktemp("redis"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=needs_redis)])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """Both backends, empty."""
-    opened: Store
-    if request.param == "sqlite":
-        opened = SqliteStore(tmp_path / "state.sqlite")
-    else:
-        server = request.getfixturevalue("redis_server")
-        with redis.Redis(port=server.port, protocol=2) as client:
-            client.flushall()
-        opened = RedisStore(StoreSettings(servers=[server.address], timeout=10.0))
-    yield opened
-    await opened.close()
 
 
 class Decides(Module):
@@ -500,10 +474,10 @@ async def test_a_text_of_ones_own_in_python(
         ("on_failure = soft_reject;", "soft reject"),
     ],
 )
-async def test_without_a_store_the_policy_decides(tmp_path: Path, option: str, action: str) -> None:
-    gone = SqliteStore(tmp_path / "state.sqlite")
-    await gone.close()
-    async with bench(TWO_A_MINUTE + option, store=gone) as one:
+async def test_without_a_store_the_policy_decides(
+    broken_store: Store, option: str, action: str
+) -> None:
+    async with bench(TWO_A_MINUTE + option, store=broken_store) as one:
         result = await one.scan(mail(user="anna"))
     assert result.action == action
     assert result.outcomes["RATELIMIT_CHECK"].outcome == "ran"
