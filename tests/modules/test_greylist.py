@@ -376,6 +376,7 @@ async def test_the_text_may_come_from_python(tmp_path: Path, source, message) ->
 @pytest.mark.parametrize(
     "options, complaint",
     [
+        ("action = rejekt;", "expected an action"),
         ('message_func = "return function(task) end";', "expected FILE.py:FUNCTION"),
         ("ipv4_mask = 33;", "ipv4_mask"),
         ("ipv6_mask = 129;", "ipv6_mask"),

@@ -329,6 +329,7 @@ async def test_a_cookie_forces_the_action_as_well_and_records_count_beside_it() 
 @pytest.mark.parametrize(
     "options, complaint",
     [
+        ("action = rejekt;", "expected an action"),
         ("cookie = hello; cookie_key = secret;", "32 hexadecimal digits"),
         (KEY + 'cookie = "sixteen letters!";', "at most 15 bytes"),
         (KEY + 'cookie = "(h"; cookie_is_pattern = true;', "not a pattern"),

@@ -22,6 +22,7 @@ class Wants(Module):
         selector: str | None = None
         patterns: list[str] = []
         limit: int = 1
+        action: str | None = None
 
     options: Options
 
@@ -30,6 +31,8 @@ class Wants(Module):
         if self.options.selector is not None:
             self.selector = setup.selector(self.options.selector, option="selector")
         self.patterns = setup.regexps(self.options.patterns, option="patterns")
+        if self.options.action is not None:
+            self.action = setup.action(self.options.action, option="action")
         if self.options.limit > 10:
             setup.problem("limit", "at most 10")
         elif self.options.limit > 5:
@@ -49,12 +52,29 @@ def made(section: str) -> Wants:
         ("\n\nlimit = 11", "test.conf:4: error: wants.limit: at most 10"),
         ('selector = "nonsense("', "test.conf:2: error: wants.selector: "),
         ('patterns = ["fine", "("]', "test.conf:2: error: wants.patterns: not a pattern"),
+        ("action = rejekt", "expected an action, found `rejekt`; did you mean `reject`?"),
+        ("action = subject", "expected an action, found `subject`"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(section: str, message: str) -> None:
     with pytest.raises(ConfigError) as error:
         made(section)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "given, name",
+    [("add_header", "add header"), ("soft reject", "soft reject"), ("discard", "discard")],
+)
+def test_an_action_is_known_under_each_of_its_names(given: str, name: str) -> None:
+    assert made(f'action = "{given}"').action == name
+
+
+def test_actions_of_ones_own_are_known_too() -> None:
+    config = "actions { hold { score = 9; } subject = x; } wants { action = hold; }"
+    module = build_app([Wants], config=config).modules[0].module
+    assert isinstance(module, Wants)
+    assert module.action == "hold"
 
 
 def test_all_mistakes_of_a_module_are_reported_at_once() -> None:

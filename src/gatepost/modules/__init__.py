@@ -13,6 +13,7 @@ from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
 from gatepost.modules.replies import Replies
+from gatepost.modules.spamtrap import Spamtrap
 from gatepost.modules.spf import Spf
 from gatepost.scan.module import Module
 
@@ -27,5 +28,6 @@ ALL: tuple[type[Module], ...] = (
     Python,
     Ratelimit,
     Replies,
+    Spamtrap,
     Spf,
 )

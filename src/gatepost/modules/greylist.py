@@ -141,6 +141,7 @@ class Greylist(Module):
         self.free_hosts = setup.map(
             options.whitelist_domains_url, kind="map", option="whitelist_domains_url"
         )
+        self.action = setup.action(options.action, option="action")
         self.message_of = _message_function(setup, options.message_func)
         self.masks = {4: _mask(32, options.ipv4_mask), 6: _mask(128, options.ipv6_mask)}
         self.by_hand = bool(self.switches()["check_local"])
@@ -250,7 +251,7 @@ class Greylist(Module):
         """The symbol; and the refusal, unless somebody scans by hand."""
         date = formatdate(until, usegmt=True)
         if self._is_real(task):
-            task.set_pre_result(self.options.action, self._text(task, date), module="greylist")
+            task.set_pre_result(self.action, self._text(task, date), module="greylist")
             task.flags.add(FLAG)
         return self.GREYLIST("greylisted", date, why)
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from gatepost.config import Configuration, OptionsSection, Problems
+from gatepost.config import Configuration, OptionsSection, Problems, did_you_mean
+from gatepost.scan.actions import ALIASES, SEVERITY, action_name
+from gatepost.scan.actions_section import EXTRAS, find_actions
 from gatepost.scan.envelope import IPAddress
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.maps import Map, MapLibrary
@@ -55,6 +57,13 @@ class Setup:
         return self.maps.open(
             definition, kind=kind, where=self.place(option), name=f"{self.name}.{option}"
         )
+
+    def action(self, name: str, *, option: str) -> str:
+        """The canonical name of the action given in ``option``; reports one that nobody knows."""
+        known = {*SEVERITY, *ALIASES, *find_actions(self.config)} - {*EXTRAS}
+        if name not in known:
+            self.problem(option, f"expected an action, found `{name}`{did_you_mean(name, known)}")
+        return action_name(name)
 
     def selector(self, text: str, *, option: str, delimiter: str = "") -> Selector | None:
         """Compiles a selector given in ``option``; ``None`` when it is wrong."""

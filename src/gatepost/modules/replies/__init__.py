@@ -108,6 +108,8 @@ class Replies(Module):
         """Names the keys and reads what the cookie is to be."""
         options = self.options
         self.REPLY = dataclasses.replace(self.REPLY, score=options.score)
+        if options.action is not None:
+            setup.action(options.action, option="action")
         self.everybody = everybody_key(
             options.sender_key_global, prefix=options.sender_prefix, length=options.sender_key_size
         )
