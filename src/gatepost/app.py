@@ -149,15 +149,24 @@ def build(
     Raises ``ConfigError`` with every mistake.
     """
     environment = os.environ if environment is None else environment
-    problems = Problems()
-    config = load_configuration(
-        find_configuration(given, environment),
-        modules=[module.name for module in modules],
-        problems=problems,
-        overrides=overrides,
-        environment=environment,
-        template=template,
-    )
+    path = find_configuration(given, environment)
+
+    def read(modules: Iterable[type[Module]]) -> tuple[Configuration, Problems]:
+        problems = Problems()
+        config = load_configuration(
+            path,
+            modules=[module.name for module in modules],
+            problems=problems,
+            overrides=overrides,
+            environment=environment,
+            template=template,
+        )
+        return config, problems
+
+    config, problems = read(modules)
+    extra = _extra_modules(config, Problems())
+    if extra:  # now it is known which sections there may be besides
+        config, problems = read([*modules, *extra])
     return assemble(config, problems, modules)
 
 
@@ -327,10 +336,16 @@ def _extra_modules(config: Configuration, problems: Problems) -> list[type[Modul
     found: list[type[Module]] = []
     for name in names:
         try:
-            listed = import_module(str(name)).ALL
-        except (ImportError, AttributeError, ValueError) as error:
-            message = f"modules_extra: `{name}` cannot be used: {error}"
+            listed = [_as_module(given) for given in import_module(str(name)).ALL]
+        except Exception as error:  # other people's code, run for the first time
+            message = f"modules_extra: `{name}` cannot be used: {type(error).__name__}: {error}"
             problems.error(config.tree.place("modules_extra"), message)
             continue
         found.extend(listed)
     return found
+
+
+def _as_module(given: object) -> type[Module]:
+    if isinstance(given, type) and issubclass(given, Module):
+        return given
+    raise TypeError(f"its ALL has {given!r}, expected classes of modules")
