@@ -7,6 +7,7 @@ import dkim
 import pytest
 
 from gatepost.modules.dkim_signing import DkimSigning
+from gatepost.scan.outgoing_header import outgoing_header
 from gatepost.testing import mail, scan
 from signing_kit import ANNA, ME, RSA, Before, dns_of, with_signatures, write_keys
 
@@ -24,3 +25,28 @@ async def test_the_signature_holds_for_the_letter_as_it_leaves(keys):
     parsed.replace_header("From", f'"Anna" <{ME}>')
     sent = with_signatures(parsed.as_bytes().replace(b"\n", b"\r\n"), found.task)
     assert dkim.verify(sent, dnsfunc=dns_of(("dkim._domainkey.example.org", RSA)))
+
+
+@pytest.mark.parametrize(
+    "which, left",
+    [
+        (0, []),
+        (1, ["b", "c"]),
+        (-1, ["a", "b"]),
+        (4, ["a", "b", "c"]),
+        (-4, ["a", "b", "c"]),
+        ([1, 3], ["b"]),
+        ([3, 1], ["b"]),
+        ([1, -3], ["b", "c"]),
+        ([-1, 2], ["a"]),
+        ([2, 0], []),
+        ([7, -7], ["a", "b", "c"]),
+        ([], ["a", "b", "c"]),
+    ],
+)
+async def test_which_headers_of_a_name_are_left(which, left):
+    task = (await scan(Before, mail(headers={"X-N": ["a", "b", "c"]}))).task
+    task.remove_header("x-n", which)
+    header = outgoing_header(task)
+    parsed = message_from_bytes(header if header is not None else b"")
+    assert parsed.get_all("X-N", []) == left

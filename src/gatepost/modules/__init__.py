@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from gatepost.modules.arc import Arc
 from gatepost.modules.dkim import Dkim
 from gatepost.modules.dkim_signing import DkimSigning
 from gatepost.modules.dmarc import Dmarc
 from gatepost.modules.force_actions import ForceActions
 from gatepost.modules.greylist import Greylist
 from gatepost.modules.known_senders import KnownSenders
+from gatepost.modules.milter_headers import MilterHeaders
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
@@ -18,12 +20,14 @@ from gatepost.modules.spf import Spf
 from gatepost.scan.module import Module
 
 ALL: tuple[type[Module], ...] = (
+    Arc,
     Dkim,
     DkimSigning,
     Dmarc,
     ForceActions,
     Greylist,
     KnownSenders,
+    MilterHeaders,
     OnceReceived,
     Python,
     Ratelimit,

@@ -141,6 +141,7 @@ class Spf(Module):
         task.variables["spf_result"] = found.result
         task.variables["spf_record"] = found.record
         task.variables["spf_domain"] = found.domain
+        task.variables["spf_client"] = (str(ip), helo)  # behind a relay not the task's
         hit = self._hit(found, ":c" if kept else "")
         if hit.name:
             yield hit

@@ -30,11 +30,12 @@ def outgoing_header(task: Task) -> bytes | None:
     )
 
 
-def _remove(fields: list[tuple[str, bytes]], name: str, which: int) -> None:
+def _remove(fields: list[tuple[str, bytes]], name: str, which: int | list[int]) -> None:
     places = [at for at, (other, _) in enumerate(fields) if other == name]
-    if which > 0:
-        places = places[which - 1 : which]
-    elif which < 0:
-        places = places[which : which + 1 or None] if -which <= len(places) else []
+    numbers = which if isinstance(which, list) else [which]
+    if 0 not in numbers:
+        last = len(places)
+        chosen = {number - 1 if number > 0 else last + number for number in numbers}
+        places = [places[at] for at in sorted(chosen) if 0 <= at < last]
     for at in reversed(places):
         del fields[at]

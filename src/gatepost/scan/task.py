@@ -86,7 +86,7 @@ class Task:
         self.flags: set[str] = set(envelope.flags) | settings.flags
         self.variables: dict[str, Any] = dict(settings.variables)
         self.added_headers: list[AddedHeader] = []
-        self.removed_headers: dict[str, int] = {}
+        self.removed_headers: dict[str, int | list[int]] = {}
         self.dkim_signatures: list[str] = []
 
     # Who sent it
@@ -216,8 +216,8 @@ class Task:
         """Has the MTA add a header; ``order`` 0 is the top, ``None`` the end."""
         self.added_headers.append(AddedHeader(name, value, order))
 
-    def remove_header(self, name: str, which: int = 0) -> None:
-        """Has the MTA remove a header: 0 all of them, n the n-th, -n from the end."""
+    def remove_header(self, name: str, which: int | list[int] = 0) -> None:
+        """Has the MTA remove a header: 0 all of them, n the n-th, -n from the end, or several."""
         self.removed_headers[name] = which
 
     def log(self, level: int, message: str, *args: object) -> None:
