@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from gatepost.app import App, build
 from gatepost.config import ConfigError
 from gatepost.modules import ALL
+from gatepost.net import Resolver
 from gatepost.scan.direction import ALL_DIRECTIONS
 from gatepost.scan.envelope import parse_envelope
 from gatepost.scan.module import (
@@ -27,6 +31,7 @@ from gatepost.scan.module import (
     runs,
 )
 from gatepost.scan.task import Task
+from gatepost.store import Store
 from gatepost.testing import mail
 
 
@@ -306,3 +311,57 @@ def test_the_task_timeout_is_a_workers_own_or_that_of_all(
 def test_a_configuration_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     (found,) = mistakes(tmp_path / "gone")
     assert "there is no such file or folder" in found[2]
+
+
+class Dutiful(Module):
+    """Works beside scanning; its second duty fails."""
+
+    name = "dutiful"
+    group = "dutiful"
+    outbound = RunAlways()
+    older_sections = ("diligent",)
+
+    def duties(self, resolver: Resolver, store: Store) -> Iterable[Coroutine[Any, Any, None]]:
+        """Two."""
+        self.begun = asyncio.Event()
+        self.ended = False
+        return [self.work(), self.fail()]
+
+    async def work(self) -> None:
+        """Until it is told to end."""
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended = True
+
+    async def fail(self) -> None:
+        """At once."""
+        raise ValueError("no work today")
+
+
+async def test_duties_begin_and_end_with_the_process_and_fail_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = with_modules(tmp_path, Dutiful, text="dutiful {}").open()
+    module = opened.app.modules[0].module
+    assert isinstance(module, Dutiful)
+    await opened.start()
+    await asyncio.wait_for(module.begun.wait(), 5)
+    await opened.close()
+    assert module.ended
+    assert "what dutiful does beside scanning has failed" in caplog.text
+
+
+def test_an_older_section_switches_its_module_on(tmp_path: Path) -> None:
+    assert [m.enabled for m in with_modules(tmp_path, Dutiful, text="diligent {}").modules] == [
+        True
+    ]
+    assert [m.enabled for m in with_modules(tmp_path, Dutiful, text="").modules] == [False]
+
+
+def with_modules(folder: Path, *modules: type[Module], text: str) -> App:
+    file = folder / "gatepost.conf"
+    file.write_text(text)
+    state = {"GATEPOST_STATE": str(folder / "state")}
+    return build(str(file), environment=state, modules=modules)

@@ -11,10 +11,12 @@ and resolver in the process that scans. ``configtest`` is ``build`` alone; a rel
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from gatepost.config import (
     Configuration,
@@ -26,7 +28,7 @@ from gatepost.config import (
 )
 from gatepost.mail import Limits
 from gatepost.modules import ALL
-from gatepost.net import DnsResolver, Resolver, ResolverSettings
+from gatepost.net import DnsResolver, PromptResolver, ResolverSettings
 from gatepost.scan.actions_section import ActionsConfig, find_actions, read_actions
 from gatepost.scan.composites import Composites
 from gatepost.scan.composites_section import read_composites
@@ -36,7 +38,7 @@ from gatepost.scan.envelope import IPAddress
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.groups_section import read_groups
 from gatepost.scan.maps import MapLibrary
-from gatepost.scan.module import Check, Module, Stage
+from gatepost.scan.module import Check, Module, Stage, section_names
 from gatepost.scan.plan import Planner
 from gatepost.scan.scanner import Scanner, ScannerOptions, local_test
 from gatepost.scan.settings import Settings
@@ -45,6 +47,8 @@ from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Symbol, SymbolRegistry
 from gatepost.store import Store, StoreSettings, keep_house, open_store, owner_name
 from gatepost.ucl import Object
+
+log = logging.getLogger("gatepost.app")
 
 GTUBE = Symbol("GTUBE", 0.0, "Generic test for unsolicited bulk email")
 REDIS_KEYS = (
@@ -82,7 +86,9 @@ class App:
     resolver_settings: ResolverSettings
     fake_records: FakeRecords
 
-    def open(self, *, resolver: Resolver | None = None, store: Store | None = None) -> OpenApp:
+    def open(
+        self, *, resolver: PromptResolver | None = None, store: Store | None = None
+    ) -> OpenApp:
         """Store, resolver and scanner for this process; they connect on first use.
 
         A resolver or store that is handed in stays its owner's, who closes it.
@@ -93,7 +99,7 @@ class App:
 class OpenApp:
     """A configuration at work in one process: ``scanner`` scans, ``close`` ends everything."""
 
-    def __init__(self, app: App, resolver: Resolver | None, store: Store | None) -> None:
+    def __init__(self, app: App, resolver: PromptResolver | None, store: Store | None) -> None:
         self.app = app
         self._own_resolver: DnsResolver | None = None
         self._own_store: Store | None = None
@@ -120,10 +126,14 @@ class OpenApp:
         self._duties: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begins to watch the files of maps, and to keep the store tidy."""
+        """Begins to watch maps, to keep the store tidy, and what modules do beside scanning."""
         loop = asyncio.get_running_loop()
         self._duties.add(loop.create_task(self.app.maps.watch(self.app.options.map_poll)))
         self._duties.add(loop.create_task(keep_house(self.store, owner_name())))
+        for loaded in self.app.modules:
+            if loaded.enabled:
+                for duty in loaded.module.duties(self.resolver, self.store):
+                    self._duties.add(loop.create_task(_on_duty(loaded.module.name, duty)))
 
     async def close(self) -> None:
         """Ends all background work and gives back connections."""
@@ -134,6 +144,14 @@ class OpenApp:
             await self._own_resolver.close()
         if self._own_store is not None:
             await self._own_store.close()
+
+
+async def _on_duty(module: str, duty: Coroutine[Any, Any, None]) -> None:
+    """A duty that fails ends, and the log says so; scanning goes on."""
+    try:
+        await duty
+    except Exception:
+        log.exception("what %s does beside scanning has failed", module)
 
 
 def build(
@@ -155,7 +173,7 @@ def build(
         problems = Problems()
         config = load_configuration(
             path,
-            modules=[module.name for module in modules],
+            modules=section_names(modules),
             problems=problems,
             overrides=overrides,
             environment=environment,
@@ -242,7 +260,9 @@ class _Assembly:
         scratch = Problems()
         ignored = [key for key in REDIS_KEYS if key in section]
         options = bind(module.Options, section, module.name, scratch, ignored=ignored)
-        wanted = module.name in self.config or module.name in self.options.explicit_modules
+        wanted = module.name in self.options.explicit_modules or any(
+            name in self.config for name in (module.name, *module.older_sections)
+        )
         if not wanted or not options.enabled or options.disabled:
             return Loaded(module(options, self._setup(module, section, scratch)), False)
         for problem in scratch.errors:

@@ -24,7 +24,7 @@ from typing import get_args
 
 from gatepost.app import App, assemble
 from gatepost.config import Configuration, Problems
-from gatepost.net import Answer, Mx, Rcode, Record, RecordType, Resolver, Soa
+from gatepost.net import Answer, Mx, PromptResolver, Rcode, Record, RecordType, Soa
 from gatepost.scan.applied import SettingsMatch
 from gatepost.scan.envelope import parse_envelope
 from gatepost.scan.module import Module
@@ -121,6 +121,10 @@ class Zone:
 
     async def query(self, name: str, type: RecordType) -> Answer:
         """As ``Resolver.query``."""
+        return self.begin(name, type)
+
+    def begin(self, name: str, type: RecordType) -> Answer:
+        """The same, for who does not wait."""
         key = (name.rstrip(".").lower(), type)
         self.asked.append(key)
         if key in self.failing:
@@ -212,7 +216,7 @@ class Bench:
         modules: Sequence[type[Module]],
         *,
         config: str = "",
-        dns: Resolver | None = None,
+        dns: PromptResolver | None = None,
         store: Store | None = None,
         folder: Path | None = None,
     ) -> None:
@@ -264,7 +268,7 @@ async def scan(
     letter: Letter,
     *,
     config: str = "",
-    dns: Resolver | None = None,
+    dns: PromptResolver | None = None,
     store: Store | None = None,
     now: float = NOW,
 ) -> Scanned:

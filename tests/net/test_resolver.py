@@ -7,7 +7,15 @@ import time
 import pytest
 
 from dns_server import DnsServer
-from gatepost.net import Answer, DnsCache, DnsResolver, Health, ResolverSettings, UpstreamError
+from gatepost.net import (
+    Answer,
+    DnsCache,
+    DnsResolver,
+    Health,
+    ResolverSettings,
+    UpstreamError,
+    answer_of,
+)
 from gatepost.net.resolver import name_servers, read_resolv_conf
 
 ZONE = """
@@ -154,3 +162,25 @@ def test_servers_come_from_resolv_conf(tmp_path):
 def test_a_name_server_is_given_by_its_address():
     with pytest.raises(UpstreamError, match=r"ns\.example"):
         DnsResolver(ResolverSettings(nameserver=("ns.example",)))
+
+
+async def test_what_is_in_the_cache_is_said_without_waiting():
+    async with DnsServer(ZONE) as server:
+        asked = resolver(server)
+        first = asked.begin("a.test", "A")
+        assert (await first).records == ("192.0.2.1",)
+        assert asked.begin("A.test.", "A").records == ("192.0.2.1",)
+        assert asked.begin("a..test", "A") == Answer("badname")
+        assert server.asked["a.test", "A"] == 1
+        await asked.close()
+        assert asked.begin("b.test", "A") == Answer("closed")
+
+
+async def test_a_question_that_was_begun_is_told_when_the_resolver_closes():
+    async with DnsServer(ZONE, after={"a.test": asyncio.Event()}) as server:
+        asked = resolver(server)
+        begun = asked.begin("a.test", "A")
+        await asyncio.sleep(0)
+        await asked.close()
+        await asyncio.wait([begun], timeout=5)
+        assert answer_of(begun) == Answer("closed")

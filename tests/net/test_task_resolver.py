@@ -56,3 +56,59 @@ async def test_an_asker_that_leaves_does_not_take_the_answer_with_it():
     first.cancel()
     zone.go.set()
     assert (await second).ok
+
+
+class PromptZone(Zone):
+    """Knows names that begin with ``known`` at once."""
+
+    def begin(self, name, type):
+        self.asked.append((name, type))
+        if name.startswith("known"):
+            return Answer("noerror", (name,), 60)
+        self.asked.pop()
+        return asyncio.ensure_future(self.query(name, type))
+
+
+async def test_what_is_known_at_once_is_said_at_once():
+    task = TaskResolver(PromptZone())
+    assert task.begin("known.test", "A").records == ("known.test",)
+    assert task.begin("KNOWN.test.", "A").records == ("known.test",)
+    assert task.requests == 1 and len(task.resolver.asked) == 1
+
+
+async def test_who_asks_what_is_asked_already_gets_the_same_future():
+    zone = PromptZone()
+    task = TaskResolver(zone)
+    first = task.begin("a.test", "A")
+    assert task.begin("A.test", "A") is first
+    zone.go.set()
+    assert (await first).ok
+    assert task.begin("a.test", "A").ok  # it has come: no need to wait
+    assert task.requests == 1 and len(zone.asked) == 1
+
+
+async def test_what_was_begun_counts_once_however_it_is_asked():
+    zone = PromptZone()
+    task = TaskResolver(zone, 1)
+    begun = task.begin("a.test", "A")
+    waited = asyncio.ensure_future(task.query("a.test", "A"))
+    await asyncio.sleep(0)
+    zone.go.set()
+    assert (await begun).ok and (await waited).ok
+    assert task.requests == 1
+
+
+async def test_beyond_the_limit_only_forced_questions_are_begun():
+    task = TaskResolver(PromptZone(), 1)
+    assert task.begin("known.1", "A").ok
+    assert task.begin("known.2", "A").rcode == "limit"
+    assert task.begin("known.3", "A", forced=True).ok
+    assert task.requests == 2
+
+
+async def test_a_question_that_ended_with_the_resolver_says_so():
+    task = TaskResolver(PromptZone())
+    begun = task.begin("a.test", "A")
+    begun.cancel()
+    await asyncio.wait([begun])
+    assert task.begin("a.test", "A") == Answer("closed")

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gatepost.scan.applied import NO_SWITCHES, Policy, Switches
-from gatepost.scan.direction import ALL_DIRECTIONS, INBOUND, LOCAL
+from gatepost.scan.direction import ALL_DIRECTIONS, INBOUND, LOCAL, RUN, Direction, Ruling
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.module import Check, Module, RunAlways, Skip, Stage, Symbol, runs
 from gatepost.scan.plan import MAX_PLANS, Plan, Planner
@@ -237,6 +238,60 @@ def test_the_direction_is_part_of_the_plan(
     assert {left.check.callback: left.reason for left in plan.left_out} == left_out
     options = {left.option for left in plan.left_out if left.reason == "local"}
     assert options <= {"local_off.check_local"}
+
+
+class EachItsOwn(Module):
+    """Two checks that each have a ruling of their own, and one that has none."""
+
+    name = "each"
+    group = "each"
+    outbound = Skip(local=True)
+
+    @runs(Stage.FILTER, callback="PLAIN")
+    def check(self, task: Any) -> None: ...
+
+    def checks(self) -> Sequence[Check]:
+        plain = super().checks()[0]
+        return [
+            plain,
+            replace(plain, callback="FREE", ruling=lambda direction: RUN),
+            replace(plain, callback="STRICT", ruling=self.strict),
+        ]
+
+    def strict(self, direction: Direction) -> Ruling:
+        if direction.authenticated:
+            return Ruling("skip", "authenticated", "rules.STRICT.exclude_users")
+        return RUN
+
+
+@pytest.mark.parametrize(
+    "kind, left_out",
+    [
+        ("inbound", {}),
+        ("local", {"PLAIN": ("local", "each.check_local")}),
+        ("authenticated", {"STRICT": ("authenticated", "each.rules.STRICT.exclude_users")}),
+        (
+            "both",
+            {
+                "PLAIN": ("local", "each.check_local"),
+                "STRICT": ("authenticated", "each.rules.STRICT.exclude_users"),
+            },
+        ),
+    ],
+)
+def test_a_check_may_have_a_ruling_of_its_own(
+    kind: Any, left_out: dict[str, tuple[str, str]]
+) -> None:
+    plan = build_app([EachItsOwn]).planner.plan(NO_SWITCHES, ALL_DIRECTIONS[kind])
+    found = {left.check.callback: (left.reason, left.option) for left in plan.left_out}
+    assert found == left_out
+
+
+def test_a_disabled_group_takes_the_checks_whose_own_symbol_is_in_it() -> None:
+    listed = check("LISTED", symbols=(Symbol("LISTED", groups=("surbl",)),), group="rbl")
+    other = check("OTHER", symbols=(Symbol("OTHER"), Symbol("PART", groups=("surbl",))))
+    plan = planner(listed, other).plan(switches(groups_off="surbl"), INBOUND)
+    assert checks_of(plan) == ["OTHER"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from gatepost.config import (
     load_configuration,
 )
 from gatepost.modules import ALL
+from gatepost.scan.module import section_names
 from gatepost.ucl import Value, to_plain, to_ucl
 
 
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     problems = Problems()
     config = load_configuration(
         find_configuration(args.config, os.environ),
-        modules=[module.name for module in ALL],
+        modules=section_names(ALL),
         problems=problems,
         overrides=args.option,
         template=not args.skip_template,

@@ -8,7 +8,14 @@ from gatepost.net.fake_records import read_fake_records
 from gatepost.net.http_client import HttpAnswer, fetch, parse_url
 from gatepost.net.map_definition import MapDefinition, read_definition
 from gatepost.net.map_sources import MapSources, MapText
-from gatepost.net.resolver import DnsResolver, Resolver, ResolverSettings, name_servers
+from gatepost.net.resolver import (
+    DnsResolver,
+    PromptResolver,
+    Resolver,
+    ResolverSettings,
+    answer_of,
+    name_servers,
+)
 from gatepost.net.task_resolver import TaskResolver
 from gatepost.net.upstreams import Health, Rotation, Upstream, UpstreamList
 
@@ -25,6 +32,7 @@ __all__ = [
     "MapText",
     "Mx",
     "NetError",
+    "PromptResolver",
     "Rcode",
     "Record",
     "RecordType",
@@ -36,6 +44,7 @@ __all__ = [
     "Upstream",
     "UpstreamError",
     "UpstreamList",
+    "answer_of",
     "fetch",
     "find_query_name",
     "name_servers",

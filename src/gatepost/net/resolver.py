@@ -35,6 +35,23 @@ class Resolver(Protocol):
         ...  # pragma: no cover
 
 
+class PromptResolver(Resolver, Protocol):
+    """A resolver that can be asked by somebody who has many questions and no time to wait."""
+
+    def begin(self, name: str, type: RecordType) -> Answer | asyncio.Future[Answer]:
+        """As ``query``, without waiting: the answer if it is here, else what it will come in.
+
+        The future never fails; it is cancelled when the resolver is closed, see
+        :func:`answer_of`. Cancelling it does not end the question, which others may share.
+        """
+        ...  # pragma: no cover
+
+
+def answer_of(done: asyncio.Future[Answer]) -> Answer:
+    """The answer of a future of ``begin`` that is done."""
+    return Answer("closed") if done.cancelled() else done.result()
+
+
 class ResolverSettings(msgspec.Struct, frozen=True):
     """``options.dns``. ``timeout`` in seconds, for each of at most ``retransmits`` attempts.
 
@@ -90,6 +107,19 @@ class DnsResolver:
 
     async def query(self, name: str, type: RecordType) -> Answer:
         """As :meth:`Resolver.query`. Names may be international ones, with or without final dot."""
+        found = self.begin(name, type)
+        if isinstance(found, Answer):
+            return found
+        try:
+            return await found
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self.closed and not (task is not None and task.cancelling()):
+                return Answer("closed")  # the question was cancelled, not who asked it
+            raise
+
+    def begin(self, name: str, type: RecordType) -> Answer | asyncio.Future[Answer]:
+        """As :meth:`PromptResolver.begin`."""
         count = self.statistics.get(type)
         if count is None:
             count = self.statistics[type] = TypeCount()
@@ -108,13 +138,7 @@ class DnsResolver:
             return answer
         if self.closed:
             return Answer("closed")
-        try:
-            return await self.cache.flight(key, lambda: self.ask(asked, type, count))
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self.closed and not (task is not None and task.cancelling()):
-                return Answer("closed")  # the question was cancelled, not who asked it
-            raise
+        return self.cache.flight(key, lambda: self.ask(asked, type, count))
 
     async def ask(self, name: str, kind: RecordType, count: TypeCount) -> Answer:
         """Ask the servers, along the aliases, within the limit of time."""

@@ -4,10 +4,11 @@
 import asyncio
 
 from gatepost.net.answers import Answer, RecordType
-from gatepost.net.resolver import Resolver
+from gatepost.net.resolver import PromptResolver, answer_of
 
 DEFAULT_LIMIT = 64
 """``options.dns_max_requests``, a message."""
+OVER_LIMIT = Answer("limit")
 
 
 class TaskResolver:
@@ -18,14 +19,15 @@ class TaskResolver:
     A ``limit`` of 0 means none.
     """
 
-    __slots__ = ("answers", "flights", "limit", "requests", "resolver")
+    __slots__ = ("answers", "flights", "limit", "pending", "requests", "resolver")
 
-    def __init__(self, resolver: Resolver, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, resolver: PromptResolver, limit: int = DEFAULT_LIMIT) -> None:
         self.resolver = resolver
         self.limit = limit
         self.requests = 0
         self.answers: dict[tuple[str, RecordType], Answer] = {}
         self.flights: dict[tuple[str, RecordType], asyncio.Event] = {}
+        self.pending: dict[tuple[str, RecordType], asyncio.Future[Answer]] = {}
 
     async def query(self, name: str, type: RecordType) -> Answer:
         """As :meth:`Resolver.query`: never raises for DNS trouble."""
@@ -38,9 +40,10 @@ class TaskResolver:
             if flight is None:
                 break
             await flight.wait()
-        if self.limit and self.requests >= self.limit:
-            return Answer("limit")
-        self.requests += 1
+        if key not in self.pending:
+            if self.limit and self.requests >= self.limit:
+                return OVER_LIMIT
+            self.requests += 1
         flight = self.flights[key] = asyncio.Event()
         try:
             answer = self.answers[key] = await self.resolver.query(name, type)
@@ -48,3 +51,27 @@ class TaskResolver:
         finally:  # also when this asker is cancelled: another one then asks again
             del self.flights[key]
             flight.set()
+
+    def begin(
+        self, name: str, type: RecordType, *, forced: bool = False
+    ) -> Answer | asyncio.Future[Answer]:
+        """As :meth:`PromptResolver.begin`. Whoever asks the same gets the same future: it must
+        not be cancelled. A ``forced`` question is asked, and counted, even beyond the limit.
+        """
+        key = (name.lower().removesuffix("."), type)
+        answer = self.answers.get(key)
+        if answer is not None:
+            return answer
+        pending = self.pending.get(key)
+        if pending is not None:
+            return answer_of(pending) if pending.done() else pending
+        if key not in self.flights:
+            if self.limit and self.requests >= self.limit and not forced:
+                return OVER_LIMIT
+            self.requests += 1
+        found = self.resolver.begin(name, type)
+        if isinstance(found, Answer):
+            self.answers[key] = found
+        else:
+            self.pending[key] = found
+        return found

@@ -16,7 +16,15 @@ Source: DESIGN §4; stages and flags are core reference §3.1.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, ClassVar, TypeVar
@@ -24,7 +32,9 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from gatepost.config import Bytes, Fraction, Raw, Score, Seconds
+from gatepost.net import Resolver
 from gatepost.scan.direction import (
+    RUN,
     SWITCHES,
     Adapt,
     Direction,
@@ -36,6 +46,7 @@ from gatepost.scan.direction import (
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Hit, Symbol
+from gatepost.store import Store
 
 __all__ = [
     "Adapt",
@@ -58,6 +69,7 @@ __all__ = [
     "Stage",
     "Symbol",
     "runs",
+    "section_names",
 ]
 
 Hits = AsyncIterator[Hit]
@@ -93,7 +105,8 @@ class Check:
     ``ignore_passthrough`` ones after a pre-result.
     ``explicit_disable`` checks survive settings that enable others by name;
     ``explicit_enable`` ones run only where settings name them.
-    ``any_direction`` checks do not follow the module's direction policy.
+    ``any_direction`` checks do not follow the module's direction policy, those with a ``ruling``
+    of their own follow that one.
     ``timeout`` (seconds) is the check's own deadline, 0 for the task's.
     """
 
@@ -113,8 +126,15 @@ class Check:
     explicit_enable: bool = False
     empty: bool = False
     any_direction: bool = False
+    ruling: Callable[[Direction], Ruling] | None = None
     waits: bool = field(init=False)
     yields: bool = field(init=False)
+
+    def rule(self, direction: Direction) -> Ruling:
+        """Whether the check runs for this direction: its own ruling, else its module's."""
+        if self.any_direction or self.module is None:
+            return RUN
+        return (self.ruling or self.module.ruling)(direction)
 
     def __post_init__(self) -> None:
         function = self.function
@@ -164,11 +184,15 @@ def runs(
 
 
 class Module:
-    """The base of every module. Subclasses must declare ``name``, ``group`` and ``outbound``."""
+    """The base of every module. Subclasses must declare ``name``, ``group`` and ``outbound``.
+
+    ``older_sections`` are sections of the configuration that the module reads as well.
+    """
 
     name: ClassVar[str]
     group: ClassVar[str]
     outbound: ClassVar[DirectionPolicy]
+    older_sections: ClassVar[tuple[str, ...]] = ()
     Options: ClassVar[type[ModuleOptions]] = ModuleOptions
 
     options: ModuleOptions
@@ -222,6 +246,10 @@ class Module:
             )
         return checks
 
+    def duties(self, resolver: Resolver, store: Store) -> Iterable[Coroutine[Any, Any, None]]:
+        """What the module does beside scanning, in every process that scans, until cancelled."""
+        return ()
+
     def ruling(self, direction: Direction) -> Ruling:
         """What the policy decides for ``direction`` under the loaded configuration."""
         return self.outbound.ruling(direction, self.switches())
@@ -250,6 +278,11 @@ class Module:
                 if declared is not None:
                     found[attribute] = declared
         return list(found.items())
+
+
+def section_names(modules: Iterable[type[Module]]) -> list[str]:
+    """The sections of the configuration that these modules read."""
+    return [name for module in modules for name in (module.name, *module.older_sections)]
 
 
 def _switches_of(policy: DirectionPolicy) -> tuple[str, ...]:

@@ -171,11 +171,10 @@ class Planner:
             return LeftOut(check, "settings", cascades=False)
         if empty and not check.empty and check.stage is not Stage.IDEMPOTENT:
             return LeftOut(check, "no data")
-        if check.module is not None and not check.any_direction:
-            ruling = check.module.ruling(direction)
-            if ruling.effect == "skip":
-                option = f"{check.module.name}.{ruling.option}" if ruling.option else None
-                return LeftOut(check, ruling.because, option)
+        ruling = check.rule(direction)
+        if ruling.effect == "skip" and check.module is not None:
+            option = f"{check.module.name}.{ruling.option}" if ruling.option else None
+            return LeftOut(check, ruling.because, option)
         return None
 
     def _is_configured(self, check: Check) -> bool:
@@ -194,7 +193,11 @@ class Planner:
         return bool(names & wanted or self._groups_of(check, names) & groups)
 
     def _is_disabled(self, check: Check, switches: Switches) -> bool:
-        if check.callback in switches.symbols_disabled or check.group in switches.groups_disabled:
+        groups = switches.groups_disabled
+        if check.callback in switches.symbols_disabled or check.group in groups:
+            return True
+        own = self.registry.symbols.get(check.callback) if groups else None
+        if own is not None and not groups.isdisjoint(group.name for group in own.groups):
             return True
         # A rule without an id switches the whole check off; an id only blocks the symbol.
         return not switches.by_id and bool(_names_of(check) & switches.symbols_disabled)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from gatepost.mail import Limits, Message
-from gatepost.net import Resolver, TaskResolver
+from gatepost.net import PromptResolver, TaskResolver
 from gatepost.scan.actions import ActionTable
 from gatepost.scan.applied import NOTHING_APPLIED, Applied
 from gatepost.scan.direction import direction_of
@@ -52,7 +52,7 @@ class Scanner:
         registry: SymbolRegistry,
         actions: ActionTable,
         settings: Settings,
-        resolver: Resolver,
+        resolver: PromptResolver,
         store: Store,
         is_local: Callable[[IPAddress], bool],
         options: ScannerOptions = ScannerOptions(),
