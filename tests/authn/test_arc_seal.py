@@ -166,6 +166,22 @@ def test_what_cannot_be_sealed_is_refused(domain, headers):
         )
 
 
+async def test_a_letter_may_get_other_fields_after_it_was_verified():
+    first = await seal(LETTERS["plain"])
+    letter = Letter.from_bytes(first)
+    chain = await verify_arc(letter, ZONE, now=NOW)
+    edited = letter.with_header(b"X-New: 1\r\n" + b"".join(letter.fields))
+    new = seal_arc(edited, RSA, DOMAIN, "test", chain=chain, results=RESULTS, now=NOW)
+    raw = add_field("X-New", "1", first)
+    raw = add_field("ARC-Authentication-Results", new.results, raw)
+    raw = add_field("ARC-Message-Signature", new.message, raw)
+    raw = add_field("ARC-Seal", new.seal, raw)
+    assert (await verify_arc(Letter.from_bytes(raw), ZONE, now=NOW)).passed
+    with pytest.raises(SigningError, match="not the one that was verified"):
+        bare = letter.with_header(b"From: a@b.example\r\n")
+        seal_arc(bare, RSA, DOMAIN, "test", chain=chain, results=RESULTS, now=NOW)
+
+
 async def test_a_set_of_our_own_is_known_again():
     raw = await seal(LETTERS["plain"])
 

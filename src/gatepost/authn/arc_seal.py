@@ -4,7 +4,14 @@
 import re
 from typing import NamedTuple
 
-from gatepost.authn.arc_set import MAX_SETS, SEAL, ArcReason, ChainStatus
+from gatepost.authn.arc_set import (
+    MAX_SETS,
+    SEAL,
+    ArcReason,
+    BrokenChain,
+    ChainStatus,
+    parse_chain,
+)
 from gatepost.authn.arc_verify import ArcVerdict
 from gatepost.authn.dkim_canonical import relaxed_field
 from gatepost.authn.dkim_header_list import ARC_HEADERS, SignHeaders
@@ -52,7 +59,8 @@ def seal_arc(
     ``results`` an Authentication-Results value ("mx.example.org; spf=pass …"), ``now`` the time in
     seconds since the epoch. ``status`` replaces the status found, for who trusts another's check;
     the first set has ``none`` in any case. Raises :class:`SigningError` for a domain or selector
-    that cannot be written, and if ``sign_headers`` has ARC-Seal (RFC 8617 4.1.2).
+    that cannot be written, if ``sign_headers`` has ARC-Seal (RFC 8617 4.1.2), and if the letter's
+    chain is another one than ``chain``.
     """
     domain, selector = check_place(domain, selector)
     if any(name.lower() == SEAL for name, _ in sign_headers.entries):
@@ -107,5 +115,12 @@ def choose_status(chain: ArcVerdict, wanted: ChainStatus | None) -> ChainStatus:
 
 
 def text_of_sets(letter: Letter, chain: ArcVerdict) -> bytes:
-    """The sets there are, in the order in which a seal covers them (RFC 8617 5.1.1)."""
-    return b"".join([letter.field(at, "relaxed") for one in chain.sets for at in one.places])
+    """The sets there are, in the order in which a seal covers them (RFC 8617 5.1.1).
+
+    Their places are looked up again: the letter may have other fields by now than when it was
+    verified.
+    """
+    sets = parse_chain(letter) if chain.sets else ()
+    if isinstance(sets, BrokenChain) or len(sets) != len(chain.sets):
+        raise SigningError("the chain of this letter is not the one that was verified")
+    return b"".join([letter.field(at, "relaxed") for one in sets for at in one.places])

@@ -12,6 +12,7 @@ from gatepost.modules.greylist import Greylist
 from gatepost.modules.known_senders import KnownSenders
 from gatepost.modules.milter_headers import MilterHeaders
 from gatepost.modules.once_received import OnceReceived
+from gatepost.modules.p0f import P0f
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
 from gatepost.modules.replies import Replies
@@ -29,6 +30,7 @@ ALL: tuple[type[Module], ...] = (
     KnownSenders,
     MilterHeaders,
     OnceReceived,
+    P0f,
     Python,
     Ratelimit,
     Replies,

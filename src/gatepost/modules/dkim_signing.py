@@ -154,8 +154,5 @@ class DkimSigning(Module):
 
 
 def letter_of(task: Task) -> Letter:
-    """The letter as it will leave; where that is as it came, all checks share one."""
-    edited = outgoing_header(task)
-    if edited is not None:
-        return Letter(edited, task.message.raw[task.message.body_offset :])
-    return shared_letter(task.message, task.variables)
+    """The letter as it will leave; its body is read once for all checks."""
+    return shared_letter(task.message, task.variables, outgoing_header(task))
