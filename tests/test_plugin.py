@@ -141,6 +141,7 @@ def with_default(task: Task, more: int = 1) -> None: ...
         (lambda: symbol("A", virtual={"B": None}), "B: expected a number as score, found None"),
         (lambda: symbol("A", stage="filter"), "expected one of Stage.PREFILTER, Stage.FILTER"),
         (lambda: symbol("A", scores=1), "scores"),
+        (lambda: symbol("A", direction="out"), "expected one of inbound, outbound, auth"),
         (lambda: symbol("A")(of_no_argument), "A: a rule is called with the task"),
         (lambda: symbol("A")(of_two), "A: a rule is called with the task"),
         (lambda: symbol("A", timeout=1)(with_default), "A: a timeout can only end a rule that is"),

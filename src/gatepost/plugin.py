@@ -26,15 +26,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
-from gatepost.scan.module import Stage
+from gatepost.scan.module import Direction, Ruling, Stage
 from gatepost.scan.symbol import Hit, Symbol
 from gatepost.scan.task import Task
 
 __all__ = ["Hit", "Rule", "Stage", "Task", "hit", "postfilter", "prefilter", "rules_of", "symbol"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+Way = Literal["inbound", "outbound", "authenticated", "local"]
 MARK = "__gatepost_rules__"
 NAME = re.compile(r"[A-Za-z_][\w.:-]{0,254}", re.ASCII)
 
@@ -49,11 +50,27 @@ class Rule:
     virtual: tuple[Symbol, ...] = ()
     after: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    direction: Way | None = None
     priority: int = 0
     timeout: float = 0.0
     empty: bool = False
     ignore_passthrough: bool = False
     function: Callable[..., Any] = field(default=lambda task: None)
+
+    def ruling(self, direction: Direction) -> Ruling:
+        """Whether the rule is for letters of this direction."""
+        wanted = {
+            None: True,
+            "inbound": not direction.outbound,
+            "outbound": direction.outbound,
+            "authenticated": direction.authenticated,
+            "local": direction.local,
+        }
+        if wanted[self.direction]:
+            return Ruling("run")
+        if direction.authenticated:
+            return Ruling("skip", "authenticated")
+        return Ruling("skip", "local" if direction.local else "inbound")
 
     def hits(self, found: object) -> list[Hit]:
         """What one returned or yielded value means.
@@ -112,6 +129,7 @@ def symbol(
     virtual: Mapping[str, float] | Iterable[str] = (),
     after: str | Iterable[str] = (),
     requires: str | Iterable[str] = (),
+    direction: Way | None = None,
     priority: int = 0,
     timeout: float = 0.0,
     one_shot: bool = False,
@@ -123,13 +141,15 @@ def symbol(
     ``score`` is what the symbol adds, unless the configuration says otherwise. ``virtual`` are
     further symbols that the rule may insert by ``hit()``, with their scores. ``after`` names
     checks that have to be done before (``DKIM_SIGNED``), ``requires`` ones without which it does
-    not run. ``priority`` orders pre- and postfilters, ``timeout`` (seconds) is for rules that
-    wait. With ``empty`` it also runs for messages without content, with ``ignore_passthrough``
-    also after a check has decided the action.
+    not run; symbols will do as well, for the checks that insert them. ``direction`` is the only
+    one the rule is for: ``authenticated`` needs a user, ``local`` a client of ours, ``outbound``
+    one of both, ``inbound`` neither. ``priority`` orders pre- and postfilters, ``timeout``
+    (seconds) is for rules that wait. With ``empty`` it also runs for messages without content,
+    with ``ignore_passthrough`` also after a check has decided the action.
     """
     virtual = (virtual,) if isinstance(virtual, str) else virtual
     scores = virtual if isinstance(virtual, Mapping) else dict.fromkeys(virtual, 0.0)
-    _refuse_nonsense({name: score, **scores}, stage)
+    _refuse_nonsense({name: score, **scores}, stage, direction)
     others = tuple(Symbol(other, weight) for other, weight in scores.items())
     declared = Symbol(name, score, description, one_shot=one_shot, groups=tuple(groups))
 
@@ -142,6 +162,7 @@ def symbol(
             virtual=others,
             after=_names(after),
             requires=_names(requires),
+            direction=direction,
             priority=priority,
             timeout=timeout,
             empty=empty,
@@ -174,7 +195,7 @@ def rules_of(names: Mapping[str, object]) -> list[Rule]:
     return found
 
 
-def _refuse_nonsense(scores: Mapping[str, object], stage: object) -> None:
+def _refuse_nonsense(scores: Mapping[str, object], stage: object, direction: object) -> None:
     """Mistakes are named when the file is loaded, with its line, not when mail comes."""
     for name, score in scores.items():
         if not isinstance(name, str):
@@ -188,6 +209,8 @@ def _refuse_nonsense(scores: Mapping[str, object], stage: object) -> None:
     if not isinstance(stage, Stage):
         known = ", ".join(f"Stage.{one.name}" for one in Stage)
         raise TypeError(f"expected one of {known}, found {stage!r}")
+    if direction is not None and direction not in get_args(Way):
+        raise ValueError(f"expected one of {', '.join(get_args(Way))}, found {direction!r}")
 
 
 def _refuse_function(name: str, function: Callable[..., Any], timeout: float) -> None:

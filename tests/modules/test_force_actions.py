@@ -296,6 +296,10 @@ def test_without_a_section_there_is_nothing(tmp_path) -> None:
         ('rules { R { expression = "A[x]"; action = reject; } }', "name of a symbol, found `A[x]`"),
         ("rules { R { expression = A; action = rejct; } }", "did you mean `reject`?"),
         (
+            "rules { R { expression = A; action = subject; } }",
+            "expected an action, found `subject`",
+        ),
+        (
             "rules { R { expression = A; action = reject; honor_action = [geylist]; } }",
             "rules.R.honor_action: expected an action, found `geylist`; did you mean `greylist`?",
         ),

@@ -272,6 +272,34 @@ async def test_a_rule_knows_the_direction(rules: Rules, user: str | None, direct
     assert (await found(rules(text), mail(user=user))).hits["DIRECTION"] == [direction]
 
 
+@pytest.mark.parametrize(
+    "direction, user, ip, reason",
+    [
+        ("outbound", None, "203.0.113.7", "inbound"),
+        ("outbound", "anna", "203.0.113.7", ""),
+        ("outbound", None, "127.0.0.1", ""),
+        ("inbound", None, "203.0.113.7", ""),
+        ("inbound", "anna", "203.0.113.7", "authenticated"),
+        ("inbound", None, "127.0.0.1", "local"),
+        ("authenticated", "anna", "127.0.0.1", ""),
+        ("authenticated", None, "127.0.0.1", "local"),
+        ("local", "anna", "127.0.0.1", ""),
+        ("local", "anna", "203.0.113.7", "authenticated"),
+    ],
+)
+async def test_a_rule_may_be_for_one_direction(
+    rules: Rules, direction: str, user: str | None, ip: str, reason: str
+) -> None:
+    text = f"""
+        @symbol("MINE", direction="{direction}")
+        def rule(task):
+            return True
+        """
+    result = await found(rules(text), mail(user=user, ip=ip))
+    assert result.outcomes["MINE"].reason == reason
+    assert ("MINE" in result.hits) is (not reason)
+
+
 async def test_settings_switch_rules_by_name_and_by_group(rules: Rules) -> None:
     config = """settings {
         a { user = anna; apply { symbols_disabled = ["ONE"]; } }

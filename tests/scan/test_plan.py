@@ -329,6 +329,23 @@ def test_checks_that_wait_start_first_and_dependencies_hold() -> None:
     assert checks_of(plan) == ["ASKS", "PLAIN", "AFTER", "LAST"]
 
 
+@pytest.mark.parametrize("waits_for", ["ASKS", "FOUND", "FOUND_TOO"])
+def test_who_waits_for_a_symbol_waits_for_its_check(waits_for: str) -> None:
+    async def waits(task: Any) -> None: ...
+
+    asks = check("ASKS", symbols=(Symbol("FOUND"), Symbol("FOUND_TOO")))
+    early = check("EARLY", waits, after=(waits_for,))
+    needs = check("NEEDS", requires=(waits_for,))
+    both = planner(early, asks, needs)
+    assert checks_of(both.plan(NO_SWITCHES, INBOUND))[0] == "ASKS"
+    assert checks_of(both.plan(switches(off="ASKS"), INBOUND)) == ["EARLY"]
+
+
+def test_a_check_does_not_wait_for_its_own_second_symbol() -> None:
+    one = check("ONE", symbols=(Symbol("FIRST"), Symbol("SECOND")), after=("SECOND", "GONE"))
+    assert checks_of(planner(one).plan(NO_SWITCHES, INBOUND)) == ["ONE"]
+
+
 def test_plans_are_kept_and_the_least_used_one_goes() -> None:
     found = planner(check("A"))
     first = found.plan(switches(off="X0"), INBOUND)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gatepost.scan.python_files import LARGEST, PythonFileError, load_function, load_python
+from gatepost.scan.python_files import KEPT, LARGEST, PythonFileError, load_function, load_python
 
 
 def write(folder: Path, text: str | bytes, name: str = "mine.py") -> Path:
@@ -39,6 +39,12 @@ def test_loaded_again_it_is_another_module(tmp_path: Path) -> None:
     second = load_python(path)
     assert (first.count, second.count) == ([1, 2], [1])
     assert not hasattr(second, "old")
+
+
+def test_loaded_every_night_it_does_not_pile_up(tmp_path: Path) -> None:
+    path = write(tmp_path, "x = 1\n")
+    names = [load_python(path).__name__ for _ in range(KEPT + 5)]
+    assert [name for name in names if name in sys.modules] == names[-KEPT:]
 
 
 @pytest.mark.parametrize(

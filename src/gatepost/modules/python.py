@@ -28,7 +28,7 @@ class Python(Module):
 
     name = "python"
     group = "python"
-    outbound = RunAlways(note="each rule reads task.direction for itself")
+    outbound = RunAlways(note="each rule says for itself which directions it is for")
 
     class Options(ModuleOptions, frozen=True):
         """Only the switch: the files are found, or named by ``python`` at the top level."""
@@ -83,6 +83,7 @@ class Python(Module):
                 timeout=rule.timeout,
                 ignore_passthrough=rule.ignore_passthrough,
                 empty=rule.empty,
+                ruling=rule.ruling,
             )
             for rule in self.rules
         ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -19,7 +20,10 @@ from typing import Any, cast
 from gatepost.scan.errors import ScanError
 
 LARGEST = 4 * 1024 * 1024  # bytes
+KEPT = 8
+"""Loadings of one file that stay known: the present configuration, and those it replaces."""
 _numbers = count(1)
+_known: dict[Path, deque[str]] = {}
 
 
 class PythonFileError(ScanError):
@@ -38,6 +42,8 @@ def load_python(path: Path) -> ModuleType:
         source = path.read_bytes()
     except OSError as error:
         raise PythonFileError(path, 0, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        raise PythonFileError(path, 0, f"cannot be read: {error}") from error
     if len(source) > LARGEST:
         raise PythonFileError(path, 0, f"is larger than {LARGEST} bytes")
     # Known to sys.modules, as dataclasses and pickles want; by a number, as reloads want.
@@ -54,6 +60,7 @@ def load_python(path: Path) -> ModuleType:
         del sys.modules[name]
         message = f"{type(error).__name__}: {error}"
         raise PythonFileError(path, _line_in(path, error), message) from error
+    _forget_old(path, name)
     return module
 
 
@@ -70,6 +77,14 @@ def load_function(given: str, folder: Path) -> Callable[..., Any]:
     if not callable(function):
         raise PythonFileError(path, 0, f"has no function `{name}`")
     return cast(Callable[..., Any], function)
+
+
+def _forget_old(path: Path, name: str) -> None:
+    """A supervisor that reloads every night for years must not keep every night's rules."""
+    names = _known.setdefault(path, deque())
+    names.append(name)
+    while len(names) > KEPT:
+        sys.modules.pop(names.popleft(), None)
 
 
 def _line_in(path: Path, error: BaseException) -> int:

@@ -68,7 +68,7 @@ class Setup:
     def selector(self, text: str, *, option: str, delimiter: str = "") -> Selector | None:
         """Compiles a selector given in ``option``; ``None`` when it is wrong."""
         try:
-            return parse_selector(text, delimiter=delimiter)
+            return parse_selector(text, delimiter=delimiter, maps=self.maps)
         except ExpressionError as error:
             self.problem(option, str(error))
             return None

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from inspect import isfunction
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from gatepost.modules.ratelimit.keywords import Keyword, keywords, own_keyword
 from gatepost.modules.ratelimit.rates import Factor, Factors, Limit, Rate, RateReader
@@ -37,7 +37,7 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
-from gatepost.scan.python_files import PythonFileError, load_python
+from gatepost.scan.python_files import PythonFileError, load_function, load_python
 from gatepost.scan.symbol import Hit
 from gatepost.scan.task import Task
 from gatepost.scan.verdicts import rough_verdict
@@ -316,7 +316,14 @@ class Ratelimit(Module):
 
     def _custom_keywords(self, setup: Setup) -> dict[str, Keyword]:
         """The public functions of a Python file: a word each, ``function(task)`` → its value."""
-        names = self._python(setup, "custom_keywords", self.options.custom_keywords)
+        path = self.options.custom_keywords
+        if path is None:
+            return {}
+        try:
+            names = vars(load_python((setup.config.folder or Path(".")) / path))
+        except PythonFileError as error:
+            setup.problem("custom_keywords", str(error))
+            return {}
         return {
             name: own_keyword(name, function)
             for name, function in names.items()
@@ -331,21 +338,11 @@ class Ratelimit(Module):
         given = self.options.message_func
         if given is None:
             return None
-        path, _, name = given.rpartition(":")
-        function = self._python(setup, "message_func", path).get(name) if path else None
-        if not isfunction(function):
-            setup.problem("message_func", f"expected FILE.py:FUNCTION, found `{given}`")
-            return None
-        return function
-
-    def _python(self, setup: Setup, option: str, path: str | None) -> dict[str, Any]:
-        if path is None:
-            return {}
         try:
-            return vars(load_python((setup.config.folder or Path(".")) / path))
+            return load_function(given, setup.config.folder or Path("."))
         except PythonFileError as error:
-            setup.problem(option, str(error))
-            return {}
+            setup.problem("message_func", str(error))
+            return None
 
 
 def _described(one: Asked) -> str:
