@@ -173,6 +173,18 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
+async def test_a_process_that_ends_takes_nobody_s_log_along(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.set("before", b"v")
+    coming_and_going = "asyncio.run(store.increment('k')); asyncio.run(store.close())"
+    run(coming_and_going, path)
+    await store.set("after", b"v")
+    read = "print(asyncio.run(store.get_many(['before', 'k', 'after'])))"
+    assert run(read, path) == "[b'v', b'1', b'v']\n"
+    await store.close()
+
+
+@pytest.mark.slow
 def test_parent_and_child_of_a_fork_both_use_it(path: Path) -> None:
     program = """
 async def add(number):

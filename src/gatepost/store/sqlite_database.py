@@ -132,8 +132,12 @@ class Database:
     def _connect(self, deadline: float) -> sqlite3.Connection:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # the state knows who wrote to whom: nobody else's business
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # The state knows who wrote to whom: nobody else's business. O_EXCL, because whoever
+            # closes a file gives up all locks that the process has on it, SQLite's too; another
+            # process would then take itself for the last and remove the log that we write to.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            pass
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}") from error
         while True:
