@@ -4,6 +4,8 @@
 with SmtpSink() as sink:
     ...                                 # an MTA with relayhost = sink.address
     delivered = sink.next()             # Delivered(sender, recipients, content)
+
+``replies`` make it say no: ``{"RCPT b@x.example": "550 5.1.1 unknown", "DATA": "451 4.3.0 busy"}``.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import queue
 import socketserver
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -37,16 +40,31 @@ class Delivered:
 class SmtpSink:
     """Listens on a free loopback port from ``with`` to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, replies: Mapping[str, str] | None = None) -> None:
+        """``replies``: to a verb, or a verb with its address; an empty one closes the connection.
+        They may be changed while it runs."""
         self._messages: queue.Queue[Delivered] = queue.Queue()
+        self.replies = dict(replies or {})
         self._server = _Server(("127.0.0.1", 0), _Session)
         self._server.messages = self._messages
+        self._server.replies = self.replies
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1."""
+        port: int = self._server.server_address[1]
+        return port
+
+    @property
+    def sessions(self) -> int:
+        """How many connections there were."""
+        return self._server.sessions
 
     @property
     def address(self) -> str:
         """As one writes it into ``relayhost``."""
-        return f"[127.0.0.1]:{self._server.server_address[1]}"
+        return f"[127.0.0.1]:{self.port}"
 
     def next(self) -> Delivered:
         """The next message, waiting for it; ``AssertionError`` when none comes."""
@@ -78,6 +96,8 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 64
     messages: queue.Queue[Delivered]
+    replies: dict[str, str]
+    sessions = 0
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -85,13 +105,25 @@ class _Session(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self._sender, self._recipients = "", list[str]()
+        self.server.sessions += 1
         self._say("220 sink.test ESMTP")
         for line in self.rfile:
             verb, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
             if verb.upper() == "QUIT":
                 self._say("221 2.0.0 bye")
                 return
-            self._answer(verb.upper(), rest)
+            told = self._told(verb.upper(), rest)
+            if told == "":
+                return
+            if told is not None:
+                self._say(told)
+            else:
+                self._answer(verb.upper(), rest)
+
+    def _told(self, verb: str, rest: str) -> str | None:
+        """What the test wants to be said."""
+        replies = self.server.replies
+        return replies.get(f"{verb} {_address(rest)}", replies.get(verb))
 
     def _answer(self, verb: str, rest: str) -> None:
         match verb:

@@ -82,11 +82,14 @@ class Collector:
             task.log(logging.WARNING, "not counted for the DMARC report: %s", error)
 
     def wanted(self, uris: tuple[ReportUri, ...]) -> list[ReportUri]:
-        """Those of a list that ``exclude_rua_addresses`` does not name."""
-        if self.no_rua is None:
-            return list(uris)
+        """The mailboxes of a list that ``exclude_rua_addresses`` does not name."""
         excluded = self.no_rua
-        return [uri for uri in uris if uri.address not in excluded and uri.uri not in excluded]
+        return [
+            uri
+            for uri in uris
+            if uri.address
+            and (excluded is None or (uri.address not in excluded and uri.uri not in excluded))
+        ]
 
     def is_excluded(self, task: Task, domain: str) -> bool:
         if self.only_domains is not None and not has_domain(self.only_domains, domain):

@@ -64,7 +64,10 @@ def read_condition(given: Value, setup: Setup, option: str) -> Condition | None:
 
 def read_rules(given: Value, setup: Setup, option: str) -> dict[str, Rule]:
     found: dict[str, Rule] = {}
-    for name, rule in given.items() if isinstance(given, Object) else ():
+    if not isinstance(given, Object):
+        setup.problem(option, "expected one section `rules`")
+        return found
+    for name, rule in given.items():
         if not isinstance(rule, Object) or not isinstance(rule.get("selector"), str):
             setup.problem(option, f"rule {name}: expected a section with `selector` and `map`")
             continue
