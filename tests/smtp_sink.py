@@ -13,7 +13,7 @@ from __future__ import annotations
 import queue
 import socketserver
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -48,7 +48,12 @@ class SmtpSink:
         self._server = _Server(("127.0.0.1", 0), _Session)
         self._server.messages = self._messages
         self._server.replies = self.replies
+        self._server.arrived = lambda _: None
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    def when_delivered(self, action: Callable[[Delivered], None]) -> None:
+        """Has ``action`` done when a message is kept and its sender does not know it yet."""
+        self._server.arrived = action
 
     @property
     def port(self) -> int:
@@ -97,6 +102,7 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 64
     messages: queue.Queue[Delivered]
     replies: dict[str, str]
+    arrived: Callable[[Delivered], None]
     sessions = 0
 
 
@@ -139,7 +145,9 @@ class _Session(socketserver.StreamRequestHandler):
                 self._say("354 go on")
                 content = self._read_content()
                 recipients = tuple(self._recipients)
-                self.server.messages.put(Delivered(self._sender, recipients, content))
+                delivered = Delivered(self._sender, recipients, content)
+                self.server.messages.put(delivered)
+                self.server.arrived(delivered)
                 self._say("250 2.0.0 kept")
             case "HELO" | "RSET" | "NOOP":
                 self._say("250 2.0.0 ok")

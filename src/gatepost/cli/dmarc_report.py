@@ -209,10 +209,13 @@ def write_report(folder: Path, report: AggregateReport) -> Path:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(compress_report(report))
-        fresh.replace(path)
+        try:
+            fresh.write_bytes(compress_report(report))
+            fresh.replace(path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise CliError(f"{path}: {error.strerror}") from error
     return path
 
