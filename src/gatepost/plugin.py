@@ -23,94 +23,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from gatepost.scan.module import Direction, Ruling, Stage
+from gatepost.scan.module import Stage
+from gatepost.scan.python_rules import MARK, Rule, Way
 from gatepost.scan.symbol import Hit, Symbol
 from gatepost.scan.task import Task
 
-__all__ = ["Hit", "Rule", "Stage", "Task", "hit", "postfilter", "prefilter", "rules_of", "symbol"]
+__all__ = ["Hit", "Stage", "Task", "hit", "postfilter", "prefilter", "symbol"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-Way = Literal["inbound", "outbound", "authenticated", "local"]
-MARK = "__gatepost_rules__"
 NAME = re.compile(r"[A-Za-z_][\w.:-]{0,254}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a decorator says of its function."""
-
-    symbol: Symbol
-    stage: Stage = Stage.FILTER
-    group: str = "python"
-    virtual: tuple[Symbol, ...] = ()
-    after: tuple[str, ...] = ()
-    requires: tuple[str, ...] = ()
-    direction: Way | None = None
-    priority: int = 0
-    timeout: float = 0.0
-    empty: bool = False
-    ignore_passthrough: bool = False
-    function: Callable[..., Any] = field(default=lambda task: None)
-
-    def ruling(self, direction: Direction) -> Ruling:
-        """Whether the rule is for letters of this direction."""
-        wanted = {
-            None: True,
-            "inbound": not direction.outbound,
-            "outbound": direction.outbound,
-            "authenticated": direction.authenticated,
-            "local": direction.local,
-        }
-        if wanted[self.direction]:
-            return Ruling("run")
-        if direction.authenticated:
-            return Ruling("skip", "authenticated")
-        return Ruling("skip", "local" if direction.local else "inbound")
-
-    def hits(self, found: object) -> list[Hit]:
-        """What one returned or yielded value means.
-
-        Raises ``TypeError`` for anything else, ``ValueError`` for a symbol that is not the rule's.
-        """
-        if isinstance(found, Hit):
-            return [self._own(found)]
-        if found is None or found is False or found == "":
-            return []
-        if found is True or isinstance(found, re.Match):
-            return [self.symbol()]
-        if isinstance(found, str):
-            return [self.symbol(found)]
-        if isinstance(found, int | float):
-            return [self.symbol(weight=float(found))] if found else []
-        if isinstance(found, set | frozenset):
-            found = sorted(found)
-        if isinstance(found, tuple | list):
-            return self._of_several(found)
-        raise TypeError(
-            f"{self.symbol.name} returned {type(found).__name__}; expected True, False, None, "
-            "text, a number, hit(…), or a list or tuple of these"
-        )
-
-    def _of_several(self, found: Sequence[object]) -> list[Hit]:
-        if any(isinstance(one, Hit) for one in found):
-            return [hit for one in found for hit in self.hits(one)]
-        weight, options = 1.0, list(found)
-        if options and isinstance(options[0], bool | int | float):
-            weight = float(options.pop(0))  # type: ignore[arg-type]  # narrowed on the line above
-        if not weight or not found:
-            return []
-        return [self.symbol(*(str(option) for option in options), weight=weight)]
-
-    def _own(self, found: Hit) -> Hit:
-        """A name with a typing error would add nothing and never be noticed."""
-        if found.name != self.symbol.name and all(found.name != one.name for one in self.virtual):
-            raise ValueError(f"{found.name} is none of the symbols of {self.symbol.name}: virtual=")
-        return found
 
 
 def hit(name: str, *options: str, weight: float = 1.0) -> Hit:
@@ -183,16 +108,6 @@ def prefilter(name: str, *, priority: int = 5, **arguments: Any) -> Callable[[F]
 def postfilter(name: str, *, priority: int = 5, **arguments: Any) -> Callable[[F], F]:
     """``symbol`` for a rule that runs when the score is known."""
     return symbol(name, stage=Stage.POSTFILTER, priority=priority, **arguments)
-
-
-def rules_of(names: Mapping[str, object]) -> list[Rule]:
-    """The rules among the names of a module, in the order in which they were written."""
-    found: list[Rule] = []
-    for value in names.values():
-        for rule in getattr(value, "__dict__", {}).get(MARK, ()):
-            if rule not in found:  # a second name for the same function
-                found.append(rule)
-    return found
 
 
 def _refuse_nonsense(scores: Mapping[str, object], stage: object, direction: object) -> None:

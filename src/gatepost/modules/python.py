@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gatepost.plugin import Rule, rules_of
 from gatepost.scan.module import Check, Module, ModuleOptions, RunAlways, Setup
 from gatepost.scan.python_files import PythonFileError, load_python
+from gatepost.scan.python_rules import Rule, rules_of
 from gatepost.scan.symbol import Hit, Symbol
 from gatepost.scan.task import Task
 from gatepost.ucl import Array, Where
