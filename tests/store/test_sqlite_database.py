@@ -204,6 +204,30 @@ print(asyncio.run(store.get("k")))
 
 
 @pytest.mark.slow
+def test_a_parent_that_closes_takes_nothing_from_its_child(path: Path) -> None:
+    program = """
+def add():
+    asyncio.run(store.increment("k"))
+add()
+closed, close = os.pipe()
+pid = os.fork()
+if pid == 0:
+    add()
+    os.close(close)
+    os.read(closed, 1)
+    add()
+    os._exit(0)
+while asyncio.run(store.get("k")) != b"2":
+    pass
+asyncio.run(store.close())
+os.close(close)
+assert os.waitpid(pid, 0)[1] == 0
+print(asyncio.run(SqliteStore(Path(sys.argv[1])).get("k")))
+"""
+    assert run(program, path) == "b'3'\n"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [1, 60, 3000])
 def test_kill_9_loses_nothing_that_somebody_was_told_of(path: Path, told: int) -> None:
     program = """

@@ -8,8 +8,9 @@ for the lock; the loop goes on meanwhile, and the wait is bounded from the momen
 Checkpoints, which sync files, run in that thread too: no message pays for them.
 
 The connections are opened on first use, in the thread, and belong to the process that
-opened them: SQLite forbids to carry them across a fork, so a child leaves them alone
-and opens its own.
+opened them: SQLite forbids to carry them across a fork, and even a new one in a child would
+believe that it has the parent's locks. So a fork closes them all first; parent and
+child open their own when they need them again.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import logging
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,7 +38,7 @@ TRIES = 8
 # rows changed between two checkpoints; the WAL stays at a few MiB
 CHECKPOINT_EVERY = 2000
 
-_inherited: list[object] = []  # connections of a parent process, kept from being closed here
+_sessions: weakref.WeakSet["Session"] = weakref.WeakSet()
 
 
 class Session:
@@ -48,6 +50,7 @@ class Session:
         self.inline: sqlite3.Connection | None = None
         self.patient: sqlite3.Connection | None = None
         self.checkpointed = 0
+        _sessions.add(self)
 
 
 class Database:
@@ -112,8 +115,6 @@ class Database:
             return session
         if self._closed:
             raise StoreError(f"{self.path}: the store is closed", temporary=False)
-        if session is not None:
-            _inherited.append(session)
         thread = ThreadPoolExecutor(1, thread_name_prefix="gatepost-sqlite")
         self._session = Session(thread)
         return self._session
@@ -193,3 +194,17 @@ def close(session: Session) -> None:
         if connection is not None:
             connection.close()
     session.inline = session.patient = None
+
+
+def close_before_fork() -> None:
+    """Closes all connections of this process, each after what it is doing."""
+    for session in list(_sessions):
+        if session.pid != os.getpid():
+            continue
+        try:
+            session.thread.submit(close, session).result()
+        except RuntimeError:
+            session.thread.shutdown(wait=True)  # is being closed
+
+
+os.register_at_fork(before=close_before_fork)
