@@ -152,9 +152,19 @@ async def buckets_of(store: Store, user: str, rcpt: str) -> list[dict[str, bytes
     return [await store.hash_get_all("RL" + hashed(key)[: min(24, len(key))]) for key in raw]
 
 
-async def test_what_a_message_that_never_finished_had_reserved_comes_back(store: Store) -> None:
+@pytest.mark.parametrize(
+    "timeout, held",
+    [
+        ("", 30),
+        ("options { task_timeout = 20s; }", 60),
+        ('worker "normal" { task_timeout = 40s; }', 120),
+    ],
+)
+async def test_what_a_message_that_never_finished_had_reserved_comes_back(
+    store: Store, timeout: str, held: int
+) -> None:
     Waits.reached = asyncio.Event()
-    config = "ratelimit { rates { user = [1, 0.001]; } } options { task_timeout = 20s; }"
+    config = f"ratelimit {{ rates {{ user = [1, 0.001]; }} }} {timeout}"
     letter = mail(user="anna")
     async with Bench([Ratelimit, Waits], config=config, store=store) as hangs:
         scanning = asyncio.ensure_future(hangs.scan(letter))
@@ -162,8 +172,8 @@ async def test_what_a_message_that_never_finished_had_reserved_comes_back(store:
         scanning.cancel()
         await asyncio.gather(scanning, return_exceptions=True)
     async with Bench([Ratelimit], config=config, store=store) as one:
-        assert await actions(one, letter, now=NOW + 59) == ["soft reject"]
-        assert await actions(one, letter, now=NOW + 61) == ["no action"]
+        assert await actions(one, letter, now=NOW + held - 1) == ["soft reject"]
+        assert await actions(one, letter, now=NOW + held) == ["no action"]
 
 
 @pytest.mark.parametrize(
