@@ -229,6 +229,8 @@ def test_the_command_line_wins_over_a_section_that_is_there_twice(tmp_path: Path
             {"rspamd.conf.local": "\nrbl { }"},
             ["rspamd.conf.local:2: warning: Gatepost has no `rbl` yet: section ignored"],
         ),
+        # a map that a shipped section names
+        ({"local.d/greylist-whitelist-domains.inc": "example.org\n"}, []),
         # what neither knows: a stray file is a warning, a section is a mistake
         (
             {"local.d/graylist.conf": "a = 1"},

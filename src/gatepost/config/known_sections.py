@@ -121,3 +121,6 @@ NOT_MERGED = ("statistic", "classifier-bayes")
 
 RENAMED = {"metrics": "metric", "classifier-bayes": "classifier"}
 """Files of ``local.d`` whose section is called otherwise."""
+
+MAPS = ("greylist-whitelist-domains",)
+"""Files of ``local.d`` that are no sections: shipped sections name them as their maps."""

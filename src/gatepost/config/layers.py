@@ -22,6 +22,7 @@ from gatepost import __version__
 from gatepost.config.errors import ConfigError, Problem
 from gatepost.config.known_sections import (
     CORE,
+    MAPS,
     NOT_MERGED,
     RENAMED,
     RSPAMD,
@@ -230,6 +231,8 @@ class _Reader:
         into = self._target(path.stem)
         if into is not None:
             self.load(path, into, priority=priority, merge=merge)
+            return
+        if path.stem in MAPS:
             return
         where = Where(str(path), 0)
         name = RENAMED.get(path.stem, path.stem)
