@@ -35,8 +35,11 @@ BLOCK_TAG = re.compile(
 )
 OPENING = re.compile(r"<[a-zA-Z]")
 CLOSING = re.compile(r"</")
+# Spelt out, because ignoring case costs as much again.
 FORMATTING = re.compile(
-    r"<(/?)(?:big|b|code|em|font|i|small|strike|strong|s|tt|u|nobr)(?=[\s/>])", re.I
+    r"<(/?)(?:[bBiIsSuU]|[bB][iI][gG]|[cC][oO][dD][eE]|[eE][mM]|[fF][oO][nN][tT]|[tT]{2}"
+    r"|[sS][mM][aA][lL]{2}|[sS][tT][rR][iI][kK][eE]|[sS][tT][rR][oO][nN][gG]|[nN][oO][bB][rR])"
+    r"(?=[\s/>])"
 )
 # HTML 13.2.5.33 ff.: an attribute's name goes on to blank, slash, > or =.
 _ATTRIBUTE = (
@@ -74,7 +77,7 @@ def prepare_source(text: str, limits: Limits) -> Source:
         too_many_attributes = too_many_attributes or found > 0
     if tags > HARMLESS_TAGS and _has_much(FORMATTING, text, MAX_FORMATTING):
         # Only their style counts here, and a span has that too without being copied about.
-        text = FORMATTING.sub(r"<\1span", text)
+        text = FORMATTING.sub(_span, text)
     if BREAK in text:
         text = text.replace(BREAK, " ")
     return Source(BLOCK_TAG.sub(BREAK + "<", text), cut, too_many_attributes, has_zeros)
@@ -94,6 +97,10 @@ def _has_much(pattern: re.Pattern[str], text: str, most: int) -> bool:
     return next(islice(pattern.finditer(text), most, None), None) is not None
 
 
+def _span(found: re.Match[str]) -> str:
+    return "</span" if found[1] else "<span"
+
+
 def _nth(text: str, char: str, count: int) -> int:
     found = next(islice(re.finditer(re.escape(char), text), count, None), None)
     return found.start() if found is not None else len(text)
@@ -101,7 +108,12 @@ def _nth(text: str, char: str, count: int) -> int:
 
 def _may_have_long_tags(text: str) -> bool:
     """A tag ends at ``>`` unless that stands in quotes."""
-    if max(map(len, text.split(">"))) > LONG_TAG:
+    half = LONG_TAG // 2  # what is longer holds one of these windows
+    windows = range(0, len(text) - half + 1, half)
+    if (
+        any(text.find(">", at, at + half) < 0 for at in windows)
+        and max(map(len, text.split(">"))) > LONG_TAG
+    ):
         return True
     return len(text) > HARMLESS_SIZE and QUOTED_END.search(text) is not None
 

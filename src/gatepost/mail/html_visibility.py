@@ -206,6 +206,8 @@ def _marks(
         return "----", [], 0
     off_screen = sum([style.off_screen for _, style in styled.values()])
     transparent = _transparent(styled)
+    if not transparent and not any([_hides(style) for _, style in styled.values()]):
+        return "----", [], 0
     inside = _undone_inside(styled, transparent)
     page = {node.mem_id for node in (tree.root, body) if node is not None}
     base = "----"
@@ -230,6 +232,10 @@ def _marks(
         elif mark != "----":
             marked.append((node, mark))
     return base, marked, off_screen
+
+
+def _hides(style: Style) -> bool:
+    return bool(style.hidden or style.off_screen or style.invisible or style.tiny)
 
 
 def _sign(value: bool | None, may_undo: bool) -> str:
