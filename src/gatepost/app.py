@@ -38,7 +38,7 @@ from gatepost.scan.envelope import IPAddress
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.groups_section import read_groups
 from gatepost.scan.maps import MapLibrary
-from gatepost.scan.module import Check, Module, Stage, section_names
+from gatepost.scan.module import Check, ClientResolver, Module, Stage, section_names
 from gatepost.scan.plan import Planner
 from gatepost.scan.scanner import Scanner, ScannerOptions, local_test
 from gatepost.scan.settings import Settings
@@ -86,6 +86,12 @@ class App:
     resolver_settings: ResolverSettings
     fake_records: FakeRecords
 
+    @property
+    def client_resolvers(self) -> Sequence[ClientResolver]:
+        """What the modules that are on correct in envelopes before the direction is known."""
+        enabled = [loaded.module for loaded in self.modules if loaded.enabled]
+        return [resolver for module in enabled for resolver in module.client_resolvers()]
+
     def open(
         self, *, resolver: PromptResolver | None = None, store: Store | None = None
     ) -> OpenApp:
@@ -121,6 +127,7 @@ class OpenApp:
             resolver=resolver,
             store=store,
             is_local=app.is_local,
+            client_resolvers=app.client_resolvers,
             options=_scanner_options(app.options),
         )
         self._duties: set[asyncio.Task[None]] = set()

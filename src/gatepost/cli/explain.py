@@ -97,13 +97,21 @@ def _switch(module: object) -> str:
 def as_object(explained: Explained) -> dict[str, object]:
     """The plain object of ``--json``."""
     task, verdict = explained.task, explained.task.result.verdict()
-    direction = task.direction
+    direction, envelope = task.direction, task.envelope
+    behind = {
+        "client": {
+            "ip": str(task.ip),
+            "relay": envelope.relay,
+            "resolved_by": list(envelope.resolved_by),
+        }
+    }
     return {
         "direction": {
             "local": direction.local,
             "authenticated": direction.authenticated,
             "outbound": direction.outbound,
         },
+        **(behind if envelope.relay else {}),
         "settings": [
             {"name": one.name, "id": one.id, "matched": one.matched, "why": one.why}
             for one in explained.settings
@@ -134,6 +142,10 @@ def _show(explained: Explained, style: Style) -> None:
     if direction.local:
         why.append(f"client {task.ip or task.envelope.socket_path} is local")
     word = "outbound" if direction.outbound else "inbound"
+    relay = task.envelope.relay
+    if relay:
+        by = ", ".join(task.envelope.resolved_by)
+        print(f"Client:    {task.ip}, behind {style.safe(relay)} ({style.safe(by)})")
     print(f"Direction: {style.bold(word)} ({', '.join(why) or 'no user, no local client'})")
     for match in explained.settings:
         mark = "applied" if match.matched else "not applied"

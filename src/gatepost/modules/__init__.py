@@ -7,6 +7,7 @@ from gatepost.modules.arc import Arc
 from gatepost.modules.dkim import Dkim
 from gatepost.modules.dkim_signing import DkimSigning
 from gatepost.modules.dmarc import Dmarc
+from gatepost.modules.external_relay import ExternalRelay
 from gatepost.modules.force_actions import ForceActions
 from gatepost.modules.greylist import Greylist
 from gatepost.modules.known_senders import KnownSenders
@@ -25,6 +26,7 @@ ALL: tuple[type[Module], ...] = (
     Dkim,
     DkimSigning,
     Dmarc,
+    ExternalRelay,
     ForceActions,
     Greylist,
     KnownSenders,

@@ -32,11 +32,15 @@ class Envelope(msgspec.Struct, kw_only=True):
     ``sender`` is ``None`` when nobody told us, and has an empty ``addr`` for a bounce.
     ``ip_guessed``: the address was taken from a Received header, so it proves nothing.
     ``socket_path``: the client came over a UNIX socket, which is always local.
+    ``relay``: who connected, where the client is somebody behind that relay of ours;
+    ``resolved_by`` names the rules that say so.
     """
 
     ip: IPAddress | None = None
     ip_guessed: bool = False
     socket_path: str = ""
+    relay: str = ""
+    resolved_by: tuple[str, ...] = ()
     hostname: str | None = None
     helo: str | None = None
     sender: Address | None = None

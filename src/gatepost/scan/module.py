@@ -32,6 +32,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from gatepost.config import Bytes, Fraction, Raw, Score, Seconds
+from gatepost.mail import Message
 from gatepost.net import Resolver
 from gatepost.scan.direction import (
     RUN,
@@ -43,6 +44,7 @@ from gatepost.scan.direction import (
     RunAlways,
     Skip,
 )
+from gatepost.scan.envelope import Envelope
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Hit, Symbol
@@ -52,6 +54,7 @@ __all__ = [
     "Adapt",
     "Bytes",
     "Check",
+    "ClientResolver",
     "Direction",
     "Fraction",
     "Hit",
@@ -74,6 +77,8 @@ __all__ = [
 
 Hits = AsyncIterator[Hit]
 PlainHits = Iterator[Hit]
+ClientResolver = Callable[[Envelope, Message], None]
+"""May give the envelope another client by what the message says of its way. Does not raise."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -248,6 +253,10 @@ class Module:
 
     def duties(self, resolver: Resolver, store: Store) -> Iterable[Coroutine[Any, Any, None]]:
         """What the module does beside scanning, in every process that scans, until cancelled."""
+        return ()
+
+    def client_resolvers(self) -> Sequence[ClientResolver]:
+        """Functions that correct who the client is, before the direction is known."""
         return ()
 
     def ruling(self, direction: Direction) -> Ruling:

@@ -8,7 +8,7 @@ See DESIGN §3. A ``Scanner`` is one loaded configuration; a reload makes a new 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gatepost.mail import Limits, Message
@@ -19,6 +19,7 @@ from gatepost.scan.direction import direction_of
 from gatepost.scan.engine import Engine
 from gatepost.scan.envelope import Envelope, IPAddress
 from gatepost.scan.gtube import GtubePatterns, find_gtube
+from gatepost.scan.module import ClientResolver
 from gatepost.scan.outcomes import Trace
 from gatepost.scan.plan import Planner
 from gatepost.scan.result import CRITICAL, Result
@@ -55,6 +56,7 @@ class Scanner:
         resolver: PromptResolver,
         store: Store,
         is_local: Callable[[IPAddress], bool],
+        client_resolvers: Sequence[ClientResolver] = (),
         options: ScannerOptions = ScannerOptions(),
     ) -> None:
         self.planner = planner
@@ -65,6 +67,7 @@ class Scanner:
         self.resolver = resolver
         self.store = store
         self.is_local = is_local
+        self.client_resolvers = client_resolvers
         self.options = options
 
     async def scan(
@@ -97,14 +100,18 @@ class Scanner:
         """The task before settings: message opened, client resolved, direction known."""
         options = self.options
         message = Message(raw, limits=options.limits)
-        local = self._resolve_client(envelope, message)
+        self._guess_client(envelope, message)
+        for resolve in self.client_resolvers:
+            resolve(envelope, message)
         return Task(
             message,
             envelope,
             result=self._result(NOTHING_APPLIED),
             resolver=TaskResolver(self.resolver, options.dns_max_requests),
             store=self.store,
-            direction=direction_of(local=local, authenticated=bool(envelope.user)),
+            direction=direction_of(
+                local=self._is_local(envelope), authenticated=bool(envelope.user)
+            ),
             now=now,
         )
 
@@ -127,23 +134,27 @@ class Scanner:
             max_option_bytes=self.options.max_opts_len,
         )
 
-    def _resolve_client(self, envelope: Envelope, message: Message) -> bool:
-        """Fills in a missing client from the top Received; says whether the client is local.
+    def _guess_client(self, envelope: Envelope, message: Message) -> None:
+        """Fills in a missing client from the top Received."""
+        if envelope.socket_path or envelope.ip is not None or self.options.ignore_received:
+            return
+        top = next(iter(message.received), None)
+        if top is not None and top.real_ip is not None:
+            envelope.ip = top.real_ip
+            envelope.ip_guessed = True
+            envelope.hostname = envelope.hostname or top.real_hostname
+
+    def _is_local(self, envelope: Envelope) -> bool:
+        """Whether the client is one of ours.
 
         A guessed address is used for look-ups but never makes a message local: anybody can
         write a Received header (DESIGN §3).
         """
         if envelope.socket_path:
             return True
-        if envelope.ip is not None:
-            return self.is_local(envelope.ip)
-        if not self.options.ignore_received:
-            top = next(iter(message.received), None)
-            if top is not None and top.real_ip is not None:
-                envelope.ip = top.real_ip
-                envelope.ip_guessed = True
-                envelope.hostname = envelope.hostname or top.real_hostname
-        return False
+        if envelope.ip is None or envelope.ip_guessed:
+            return False
+        return self.is_local(envelope.ip)
 
     def _look_for_test_letter(self, task: Task) -> None:
         action = find_gtube(task.message, self.options.gtube_patterns)
