@@ -12,9 +12,11 @@ from gatepost.config import ConfigError
 from gatepost.modules.greylist import Greylist
 from gatepost.scan.module import Module, PlainHits, RunAlways, Stage, Symbol, runs
 from gatepost.scan.task import Task
-from gatepost.store import Store
+from gatepost.store import Store, StoreSettings
+from gatepost.store.redis import RedisStore
 from gatepost.store.sqlite import SqliteStore
 from gatepost.testing import NOW, Bench, Letter, Scanned, build_app, explain, mail
+from servers_redis import start_redis
 
 MINUTE = 60.0
 LOCAL = "10.1.2.3"
@@ -476,6 +478,25 @@ async def test_without_a_store_nobody_waits(broken_store: Store, caplog) -> None
     assert (wished.action, hits(wished)) == ("greylist", {})
     assert "greylist: the records cannot be read" in caplog.text
     assert "greylist: the letter cannot be remembered" in caplog.text
+
+
+@pytest.mark.server
+async def test_while_redis_is_away_nobody_waits_and_then_all_goes_on(tmp_path: Path) -> None:
+    clock = [0.0]
+    server = start_redis(tmp_path)
+    settings = StoreSettings(servers=[server.address], timeout=1.0)
+    store = RedisStore(settings, monotonic=lambda: clock[0])
+    async with bench(store=store) as one:
+        assert (await one.scan(letter())).action == "soft reject"
+        server.stop()
+        away = await one.scan(letter(), now=NOW + MINUTE)
+        assert (away.action, hits(away)) == ("greylist", {})
+        server = start_redis(tmp_path, port=server.port)
+        clock[0] += 3600
+        assert hits(await one.scan(letter())) == NEW
+        assert hits(await one.scan(letter(), now=NOW + 2 * MINUTE)) == EARLY
+    await store.close()
+    server.stop()
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,15 @@ async def test_spam_trials_and_large_lists_make_nobody_known(sent, learnt) -> No
     assert list(found) == ["KNOWN_SENDER" if learnt else "UNKNOWN_SENDER"]
 
 
+async def test_settings_that_enable_others_by_name_leave_learning_on() -> None:
+    rule = """settings { minimal { priority = high; authenticated = yes;
+        apply { groups_enabled = ["fuzzy"]; } } }"""
+    config = f"{CORE} known_senders {{ {DOMAINS} }} {rule}"
+    async with Bench([KnownSenders], config=config) as one:
+        await one.scan(mail(user="anna", rcpt=EVE))
+        assert list((await one.scan(letter(EVE))).hits) == ["KNOWN_SENDER"]
+
+
 def test_the_table_of_directions() -> None:
     app = build_app([KnownSenders], config=f"known_senders {{ {DOMAINS} }}")
     (loaded,) = app.modules

@@ -174,7 +174,12 @@ class KnownSenders(Module):
         if await self._is_any_in(task, key, recipients):
             yield self.LOCALLY(key)
 
-    @runs(Stage.IDEMPOTENT, callback="KNOWN_SENDERS_LEARN")
+    @runs(
+        Stage.IDEMPOTENT,
+        callback="KNOWN_SENDERS_LEARN",
+        explicit_disable=True,
+        ignore_passthrough=True,
+    )
     async def learn(self, task: Task) -> None:
         """Keeps whom our own people write to, unless the letter looks like spam or is a trial."""
         if not task.direction.outbound or task.is_rspamc:

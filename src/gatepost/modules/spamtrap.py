@@ -85,6 +85,10 @@ class Spamtrap(Module):
         """What the keys of traps begin with, before `ADDRESS` or `@DOMAIN`, in lower case."""
         allow_multiple_rcpts: bool = False
         """Whether a letter to a trap and to others counts as well."""
+        check_local: bool | None = None
+        """Looks at the letters of local senders too."""
+        check_authed: bool | None = None
+        """Looks at the letters of authenticated senders too."""
 
     options: Options
 
