@@ -135,6 +135,8 @@ async def test_every_direction_is_checked_and_outbound_is_sealed(
     assert found.hits.get("ARC_SIGNED", [""])[0] == (f"{signer}:s=arc:i=2" if signer else "")
     [loaded] = build_app([Arc], config=config).modules
     assert loaded.module.ruling(found.task.direction).effect == ruling
+    assert found.outcomes["ARC_CHECK"].outcome == "ran"
+    assert (found.outcomes["ARC_SIGNED"].outcome == "ran") == (signer is not None)
 
 
 SIGNERS = 'whitelisted_signers_map = ["b.example", "c.example"];'

@@ -19,6 +19,7 @@ from gatepost.modules.ratelimit import Ratelimit
 from gatepost.modules.replies import Replies
 from gatepost.modules.spamtrap import Spamtrap
 from gatepost.modules.spf import Spf
+from gatepost.modules.whitelist import Whitelist
 from gatepost.scan.module import Module
 
 ALL: tuple[type[Module], ...] = (
@@ -38,4 +39,5 @@ ALL: tuple[type[Module], ...] = (
     Replies,
     Spamtrap,
     Spf,
+    Whitelist,
 )

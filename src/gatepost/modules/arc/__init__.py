@@ -95,11 +95,16 @@ class Arc(Module):
         return super().ruling(direction)
 
     def checks(self) -> Sequence[Check]:
-        """The adjustment of DMARC is there only where somebody is trusted."""
+        """Sealing follows the ``sign_…`` options; DMARC is adjusted only where somebody is
+        trusted."""
         checking, adjusting, sealing = super().checks()
         own = tuple(one for one in checking.symbols if one.name != self.SIGNED.name)
         checking = dataclasses.replace(checking, symbols=own)
-        sealing = dataclasses.replace(sealing, symbols=(self.SIGNED,) if self.SIGNED else ())
+        sealing = dataclasses.replace(
+            sealing,
+            symbols=(self.SIGNED,) if self.SIGNED else (),
+            ruling=self.sealer.signing.ruling,
+        )
         if self.signers is None or not self.options.adjust_dmarc:
             return [checking, sealing]
         return [checking, adjusting, sealing]
