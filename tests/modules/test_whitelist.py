@@ -4,6 +4,7 @@
 import pytest
 
 from authn_dkim import ED25519, RSA, record_of
+from gatepost.app import build
 from gatepost.authn import Letter, sign_dkim
 from gatepost.config import ConfigError
 from gatepost.modules.dkim import Dkim
