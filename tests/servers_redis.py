@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a test get a Redis server of its own?"""
 
+import secrets
 import shutil
 import socket
 import subprocess
@@ -68,8 +69,16 @@ def start_redis(
 
 
 def find_free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A loopback port that nobody listens on.
+
+    Below those that the kernel hands out (32768 on): until the server that it is for has started,
+    no connection and no other server can be given it.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
