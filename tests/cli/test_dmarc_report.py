@@ -122,8 +122,8 @@ def test_each_domain_gets_the_report_of_the_day_before(commands, sink):
     assert letter.feedback.findtext("report_metadata/date_range/begin") == str(YESTERDAY.begin)
     assert letter.feedback.findtext("report_metadata/org_name") == "Example"
     assert letter.feedback.findtext("record/row/policy_evaluated/disposition") == "reject"
-    assert f"{YESTERDAY.period} a.example: sent to d@a.example (3 messages in 1 rows," in done.out
-    assert f"2 reports of {YESTERDAY.period}, 0 to be tried again" in done.out
+    assert f"{YESTERDAY.period} a.example: sent to d@a.example (messages: 3, rows: 1," in done.out
+    assert f"reports of {YESTERDAY.period}: 2, to be tried again: 0" in done.out
 
 
 def test_a_second_run_sends_nothing(commands, sink):
@@ -295,6 +295,16 @@ def test_wrong_usage_is_2(tmp_path, monkeypatch, capsys, words, message):
             'reporting { enabled = true; domain = "x.example"; }',
             78,
             "dmarc.reporting: `email` is missing",
+        ),
+        (
+            'reporting { enabled = true; email = "jörg@x.example"; domain = "x.example"; }',
+            78,
+            "`jörg@x.example` is no address",
+        ),
+        (
+            'reporting { enabled = true; email = "a@x"; domain = "x"; bcc_addrs = ["b <b@x>"]; }',
+            78,
+            "`b <b@x>` is no address",
         ),
         ("reporting { enabled = true; smtp_port = -1; }", 78, "dmarc.reporting.smtp_port"),
     ],

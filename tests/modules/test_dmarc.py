@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which symbol a letter gets, what is done to it, and who is not looked at."""
 
+import asyncio
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from authn_dkim import ED25519, record_of
 from gatepost.authn import Letter, sign_dkim
@@ -60,7 +64,7 @@ async def hits(given, *, config="", modules=ALL):
 
 
 @pytest.mark.parametrize(
-    "given, expected",
+    "letter, expected",
     [
         (
             letter("a@reject.example", ip=OURS, sender="u@reject.example"),
@@ -139,8 +143,8 @@ async def hits(given, *, config="", modules=ALL):
         (letter(["a@reject.example", "b@reject.example"]), {"DMARC_NA": ["Duplicate From header"]}),
     ],
 )
-async def test_one_symbol_names_the_verdict(given, expected):
-    assert await hits(given) == expected
+async def test_one_symbol_names_the_verdict(letter, expected):
+    assert await hits(letter) == expected
 
 
 async def test_the_shipped_scores_count():
@@ -170,6 +174,24 @@ async def test_other_checks_are_told_the_result_in_rspamds_words(author, word):
 async def test_a_letter_without_a_body_is_checked():
     given = mail(raw=b"From: a@reject.example\r\n\r\n", ip=STRANGER)
     assert "DMARC_POLICY_REJECT" in await hits(given)
+
+
+@given(st.lists(st.binary(max_size=60), min_size=10, max_size=30), st.data())
+@settings(max_examples=10, deadline=None)
+def test_whatever_a_stranger_writes_gets_one_symbol(authors, data):
+    record = "v=DMARC1;" + data.draw(st.text("p=noneru;a,:@x! mailto", max_size=90))
+    records = [f"_dmarc.reject.example. TXT '{record}'"]
+    options = 'reporting { enabled = true; email = "d@x.example"; domain = "x.example"; }'
+
+    async def scan_all():
+        async with Bench(ALL, dns=zone(*records), config=f"dmarc {{ {options} }}") as bench:
+            for author in [*authors, *(one + b"@reject.example" for one in authors)]:
+                raw = b"From: " + author + b"\r\nTo: b@b.example\r\n\r\nhello\r\n"
+                result = await bench.scan(mail(raw=raw, sender="u@reject.example"))
+                assert result.outcomes["DMARC_CHECK"].outcome == "ran"
+                assert sum(name.startswith("DMARC") for name in result.hits) == 1
+
+    asyncio.run(scan_all())
 
 
 # Directions. Rows by DESIGN §4 (disabled when outbound), the two conditions being independent.
@@ -219,20 +241,20 @@ async def test_outbound_mail_is_checked_where_dmarc_alone_is_told_to(config, che
 
 
 @pytest.mark.parametrize(
-    "given, reason, option",
+    "letter, reason, option",
     [
         (BY_LOCAL, "local", "dmarc.check_local"),
         (BY_USER, "authenticated", "dmarc.check_authed"),
         (BY_BOTH, "authenticated", "dmarc.check_authed"),
     ],
 )
-async def test_explain_says_why_outbound_mail_is_not_checked(given, reason, option):
-    result = await scan(Dmarc, given, dns=dns())
+async def test_explain_says_why_outbound_mail_is_not_checked(letter, reason, option):
+    result = await scan(Dmarc, letter, dns=dns())
     assert (result.skipped, result.outcomes["DMARC_CHECK"].option) == (reason, option)
 
 
 @pytest.mark.parametrize(
-    "given, expected",
+    "letter, expected",
     [
         (letter(FAKE, user="anna"), "DMARC_POLICY_REJECT"),
         (letter(FAKE, user="anna", ip=OURS, sender="u@reject.example"), "DMARC_POLICY_ALLOW"),
@@ -245,8 +267,8 @@ async def test_explain_says_why_outbound_mail_is_not_checked(given, reason, opti
         (letter(FAKE, user="anna", sender="nobody", ip=OURS), "DMARC_POLICY_REJECT"),
     ],
 )
-async def test_spf_and_dkim_are_evaluated_for_it_without_symbols_of_theirs(given, expected):
-    result = await scan(ALL, given, dns=dns(), config="dmarc { check_authed = true; }")
+async def test_spf_and_dkim_are_evaluated_for_it_without_symbols_of_theirs(letter, expected):
+    result = await scan(ALL, letter, dns=dns(), config="dmarc { check_authed = true; }")
     assert result.hits.keys() == {expected}
 
 

@@ -27,6 +27,7 @@ from gatepost.modules.dmarc.report_keys import Day, day_of, make_day
 from gatepost.store import StoreError, owner_name
 
 DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")  # as SMTP takes it without extensions
 MAX_DAYS = 366
 
 EPILOG = """\
@@ -123,13 +124,21 @@ def find_module(app: App) -> Dmarc:
             reporting = loaded.module.options.reporting
             if not loaded.enabled or not reporting.enabled:
                 raise CliError("reports are off: `reporting { enabled = true; }` in dmarc.conf")
-            for name in ("email", "domain"):
-                if not getattr(reporting, name):
-                    where = app.config.section("dmarc").place("reporting")
-                    app.problems.error(where, f"dmarc.reporting: `{name}` is missing")
-            app.problems.raise_errors()
+            check_options(app, reporting)
             return loaded.module
     raise CliError("there is no module `dmarc`")
+
+
+def check_options(app: App, options: Reporting) -> None:
+    """What only who sends has to have right. Raises ``ConfigError``."""
+    where = app.config.section("dmarc").place("reporting")
+    for name in ("email", "domain"):
+        if not getattr(options, name):
+            app.problems.error(where, f"dmarc.reporting: `{name}` is missing")
+    for address in filter(None, (options.email, *options.bcc_addrs)):
+        if ADDRESS.fullmatch(address) is None:
+            app.problems.error(where, f"dmarc.reporting: `{address}` is no address")
+    app.problems.raise_errors()
 
 
 def with_server(options: Reporting, given: str | None) -> Reporting:
@@ -159,7 +168,7 @@ async def _run(
             (day, domain, keys)
             for day in days
             for domain, keys in (await deliveries.domains(day)).items()
-            if not args.domain or domain in args.domain
+            if not args.domain or domain in map(str.lower, args.domain)
         ]
         if args.output is not None or args.dry_run:
             return await _preview(deliveries, work, args.output)
@@ -243,13 +252,13 @@ def tell(reports: Sequence[Delivery], days: Sequence[Day], args: argparse.Namesp
         print(f"{report.day} {report.domain}: {describe(report, trial=trial)}")
         for problem in report.problems:
             print(f"  {problem}")
-    days_text = ", ".join(day.period for day in days)
-    print(f"{len(reports)} reports of {days_text}", end="")
-    print(f", {sum(report.pending for report in reports)} to be tried again")
+    pending = sum(report.pending for report in reports)
+    print(f"reports of {', '.join(day.period for day in days)}: {len(reports)}", end="")
+    print(f", to be tried again: {pending}")
 
 
 def describe(report: Delivery, *, trial: bool) -> str:
-    size = f"{report.messages} messages in {report.rows} rows, {report.size} bytes"
+    size = f"messages: {report.messages}, rows: {report.rows}, bytes: {report.size}"
     if report.recipients:
         verb = "would go" if trial else "sent"
         again = "; some to be tried again" if report.pending else ""
