@@ -93,21 +93,24 @@ class Html:
         self.source = source
         self.limits = limits
         self._prepared = prepared
-        self._lower = prepared.text.lower()
-        self._tags = frozenset(SPECIAL_TAG.findall(self._lower))
-        self._tree = LexborHTMLParser(prepared.text)
+        self._tags = frozenset(SPECIAL_TAG.findall(prepared.text.lower()))
         self.links: list[Link] = []
         self._pictures: list[tuple[str, dict[str, str | None]]] = []
-        self.base = self._base()
-        self._nodes: list[LexborNode] = []  # of the links
-        self._read_links()
-        self.title = self._title()
-        self._seen = self._read_text()
+        # A tree takes 200 KiB and more, and a letter may have thousands of parts: none is kept.
+        tree = self._parsed()
+        self.base = self._base(tree)
+        nodes = self._read_links(tree)
+        self.title = self._title(tree)
+        self.forms = self._read_forms(tree)
+        self._seen = self._read_text(tree, nodes)
         hidden = self._seen.hidden_ids
         if hidden:
-            for link, node in zip(self.links, self._nodes, strict=True):
+            for link, node in zip(self.links, nodes, strict=True):
                 link.invisible = node.mem_id in hidden
-        self._nodes = []
+            self._seen = self._seen._replace(hidden_ids=frozenset())
+
+    def _parsed(self) -> LexborHTMLParser:
+        return LexborHTMLParser(self._prepared.text)
 
     @lazy
     def text(self) -> str:
@@ -125,29 +128,16 @@ class Html:
         return collapse(self._seen.transparent)
 
     @lazy
-    def forms(self) -> list[Form]:
-        """The forms."""
-        if "form" not in self._tags:
-            return []
-        return [
-            Form(
-                form.attributes.get("action") or "",
-                (form.attributes.get("method") or "get").lower(),
-                form.css_first("input[type=password i]") is not None,
-            )
-            for form in self._tree.css("form")[:MAX_LINKS]
-        ]
-
-    @lazy
     def flags(self) -> frozenset[str]:
         """Rspamd's document flags: BAD_START, XML, UNBALANCED, TOO_MANY_TAGS …"""
-        return document_flags(self.source, self._lower, self._tree, self._prepared)
+        lower = self._prepared.text.lower()
+        return document_flags(self.source, lower, self._parsed(), self._prepared)
 
     @lazy
     def features(self) -> Features:
         """Counts of §1.7, for neural inputs and fuzzy hashes."""
         return count_features(
-            self._tree,
+            self._parsed(),
             links=[(link.href, link.displayed) for link in self.links if link.element != "img"],
             images=[
                 (image.external, image.data, image.width, image.height) for image in self.images
@@ -156,20 +146,36 @@ class Html:
             seen=self._seen,
         )
 
-    def _base(self) -> str:
+    def _base(self, tree: LexborHTMLParser) -> str:
         if "base" not in self._tags:
             return ""
-        node = self._tree.css_first("base[href]")
+        node = tree.css_first("base[href]")
         return (node.attributes.get("href") or "").strip() if node is not None else ""
 
-    def _title(self) -> str:
-        node = self._tree.css_first("title") if "title" in self._tags else None
+    def _title(self, tree: LexborHTMLParser) -> str:
+        node = tree.css_first("title") if "title" in self._tags else None
         return " ".join(node.text()[:MAX_DISPLAYED].split()) if node is not None else ""
 
-    def _read_links(self) -> None:
-        """Fills ``links``; what each one displays is read before marks get into the text."""
+    def _read_forms(self, tree: LexborHTMLParser) -> list[Form]:
+        if "form" not in self._tags:
+            return []
+        return [
+            Form(
+                form.attributes.get("action") or "",
+                (form.attributes.get("method") or "get").lower(),
+                form.css_first("input[type=password i]") is not None,
+            )
+            for form in tree.css("form")[:MAX_LINKS]
+        ]
+
+    def _read_links(self, tree: LexborHTMLParser) -> list[LexborNode]:
+        """Fills ``links`` and gives their elements.
+
+        What each one displays is read before marks get into the text.
+        """
+        nodes: list[LexborNode] = []
         wanted = USUAL_LINKS if UNUSUAL_LINKS.isdisjoint(self._tags) else LINKS
-        for node in self._tree.css(wanted)[:MAX_LINKS]:
+        for node in tree.css(wanted)[:MAX_LINKS]:
             element = node.tag or ""
             attributes = node.attributes
             href = attributes.get(LINK_ATTRIBUTES[element]) or attributes.get("href")
@@ -177,11 +183,12 @@ class Html:
                 continue
             displayed = _on_one_line(node.text()) if element == "a" else ""
             self.links.append(Link(self._absolute(href), displayed, element))
-            self._nodes.append(node)
+            nodes.append(node)
+        return nodes
 
-    def _read_images(self) -> None:
+    def _read_images(self, tree: LexborHTMLParser, nodes: list[LexborNode]) -> None:
         """Remembers the pictures, links to those outside, makes ``alt`` text of the tree."""
-        for node in self._tree.css("img")[:MAX_LINKS]:
+        for node in tree.css("img")[:MAX_LINKS]:
             attributes = node.attributes
             if alt := attributes.get("alt"):
                 node.insert_before(f" {alt} " if "\0" not in alt else " ")
@@ -191,7 +198,7 @@ class Html:
             self._pictures.append((src, attributes))
             if src[:5].lower() in EXTERNAL or src[:2] == "//":
                 self.links.append(Link(src, "", "img"))
-                self._nodes.append(node)
+                nodes.append(node)
 
     @lazy
     def images(self) -> list[Image]:
@@ -206,22 +213,21 @@ class Html:
         except ValueError:
             return href
 
-    def _read_text(self) -> Seen:
-        tree = self._tree
+    def _read_text(self, tree: LexborHTMLParser, nodes: list[LexborNode]) -> Seen:
         body = tree.body or tree.root
         if body is None:
             return Seen("", "", "", 0, 0, 0, frozenset())
         dropped = [] if self._tags.isdisjoint(NOT_SHOWN) else body.css(",".join(NOT_SHOWN))
         marks = mark_tree(tree, body, find_styled(tree), dropped, LINKING)
         if marks.hidden_blocks or marks.transparent_blocks or dropped:
-            self._read_displayed()
+            self._read_displayed(nodes)
         if "img" in self._tags:
-            self._read_images()
+            self._read_images(tree, nodes)
         return read_text(body, marks)
 
-    def _read_displayed(self) -> None:
+    def _read_displayed(self, nodes: list[LexborNode]) -> None:
         """What links show, once more without the hidden text inside of them."""
-        for link, node in zip(self.links, self._nodes, strict=True):
+        for link, node in zip(self.links, nodes, strict=True):
             if link.displayed:
                 link.displayed = _on_one_line(shown(node))
 
@@ -279,5 +285,8 @@ def _size_by_data(image: Image) -> None:
 
 
 def node_of(html: Html) -> LexborNode | None:
-    """The root element, for rules that ask by selector. Its text holds marks: do not read it."""
-    return html._tree.root
+    """The root element, for rules that ask by selector; parsed anew each time.
+
+    Its text has a form feed in front of each block.
+    """
+    return html._parsed().root
