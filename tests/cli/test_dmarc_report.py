@@ -187,6 +187,16 @@ def test_a_server_that_is_away_is_1_and_the_next_run_sends(commands, sink):
     assert len(sink.all()) == 1
 
 
+def test_a_server_that_is_away_is_not_waited_for_again_and_again(commands, sink):
+    prepare(commands, sink, *DOMAINS)
+    done = commands.run("dmarc-report", "--smtp", "127.0.0.1:1", "--json")
+    problems = [report["problems"][0] for report in done.json["reports"]]
+    assert (done.code, done.json["pending"]) == (1, 3)
+    assert problems[1:] == ["127.0.0.1:1 is away"] * 2
+    assert commands.run("dmarc-report").code == 0
+    assert len(sink.all()) == 3
+
+
 def test_a_mailbox_that_is_full_is_tried_again_alone(commands, sink):
     prepare(commands, sink, "a.example", "b.example")
     sink.replies["RCPT d@b.example"] = "452 4.2.2 full"

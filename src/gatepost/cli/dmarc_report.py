@@ -181,6 +181,8 @@ Work = Sequence[tuple[Day, str, Sequence[str]]]
 
 
 async def _send(deliveries: Deliveries, work: Work, options: Reporting) -> list[Delivery]:
+    """All reports in turn. Without a server the rest is left to the next run at once: to wait
+    for it anew for each of a thousand reports would take hours."""
     found: list[Delivery] = []
     async with SmtpSender(
         options.smtp,
@@ -191,14 +193,18 @@ async def _send(deliveries: Deliveries, work: Work, options: Reporting) -> list[
     ) as send:
         for number, (day, domain, keys) in enumerate(work, 1):
             show_progress(number, len(work))
+            if send.away:
+                found.append(_failed(day, domain, f"{options.smtp}:{options.smtp_port} is away"))
+                continue
             try:
                 found.append(await deliveries.deliver(day, domain, keys, send, now=time.time()))
             except StoreError as error:
-                problem = (f"the store: {error}",)
-                found.append(
-                    Delivery(domain=domain, day=day.period, status="failed", problems=problem)
-                )
+                found.append(_failed(day, domain, f"the store: {error}"))
     return found
+
+
+def _failed(day: Day, domain: str, problem: str) -> Delivery:
+    return Delivery(domain=domain, day=day.period, status="failed", problems=(problem,))
 
 
 async def _preview(deliveries: Deliveries, work: Work, folder: str | None) -> list[Delivery]:

@@ -29,6 +29,7 @@ class SmtpSender:
     """One connection, kept for the letters that follow; use as ``async with``.
 
     ``retries`` are further tries for what was not final, with ``pause`` between them.
+    ``away``: the last try could not even connect.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SmtpSender:
         self.sender = sender
         self.helo = helo or socket.gethostname()
         self.retries, self.pause = retries, pause
+        self.away = False
         self._server: smtplib.SMTP | None = None
 
     async def __aenter__(self) -> SmtpSender:
@@ -72,7 +74,13 @@ class SmtpSender:
 
     def _attempt(self, letter: bytes, recipients: Sequence[str]) -> Sent:
         try:
-            answers = self._connected().sendmail(self.sender, recipients, letter)
+            server = self._connected()
+        except (OSError, smtplib.SMTPException) as error:
+            self.away = True
+            return later(recipients, f"{self.host}:{self.port}: {error}")
+        self.away = False
+        try:
+            answers = server.sendmail(self.sender, recipients, letter)
         except smtplib.SMTPRecipientsRefused as error:
             return sort_answers(recipients, error.recipients, taken=False)
         except smtplib.SMTPResponseException as error:  # of the sender, of the whole letter
