@@ -8,6 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
+from bench import authn
 from bench.configuration import write_configuration
 from bench.letters import sample
 from bench.stages import measure_stages, python_share
@@ -37,6 +38,7 @@ def main() -> None:
             for title, folder in (("", plain), (", with an RSA-2048 signature", signing)):
                 cpu, rate = measure_worker(letters, folder, rounds=args.rounds, protocol=protocol)
                 print(f"  {protocol + title:<40}{cpu:10.3f}{rate:14.0f}")
+    authn.main()
 
 
 if __name__ == "__main__":

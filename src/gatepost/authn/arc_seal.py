@@ -4,14 +4,7 @@
 import re
 from typing import NamedTuple
 
-from gatepost.authn.arc_set import (
-    MAX_SETS,
-    SEAL,
-    ArcReason,
-    BrokenChain,
-    ChainStatus,
-    parse_chain,
-)
+from gatepost.authn.arc_set import FIELDS, MAX_SETS, SEAL, ArcReason, ChainStatus
 from gatepost.authn.arc_verify import ArcVerdict
 from gatepost.authn.dkim_canonical import relaxed_field
 from gatepost.authn.dkim_header_list import ARC_HEADERS, SignHeaders
@@ -117,10 +110,20 @@ def choose_status(chain: ArcVerdict, wanted: ChainStatus | None) -> ChainStatus:
 def text_of_sets(letter: Letter, chain: ArcVerdict) -> bytes:
     """The sets there are, in the order in which a seal covers them (RFC 8617 5.1.1).
 
-    Their places are looked up again: the letter may have other fields by now than when it was
-    verified.
+    The letter may have other fields by now than when it was verified: those of the chain are
+    then elsewhere, but in the same order.
     """
-    sets = parse_chain(letter) if chain.sets else ()
-    if isinstance(sets, BrokenChain) or len(sets) != len(chain.sets):
-        raise SigningError("the chain of this letter is not the one that was verified")
-    return b"".join([letter.field(at, "relaxed") for one in sets for at in one.places])
+    columns = []
+    for column, name in enumerate(FIELDS):
+        places = letter.index.get(name, [])
+        if len(places) != len(chain.sets):
+            raise SigningError("the chain of this letter is not the one that was verified")
+        before = sorted(one.places[column] for one in chain.sets)
+        columns.append(dict(zip(before, places, strict=True)))
+    return b"".join(
+        [
+            letter.field(column[at], "relaxed")
+            for one in chain.sets
+            for column, at in zip(columns, one.places, strict=True)
+        ]
+    )
