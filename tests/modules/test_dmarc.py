@@ -289,6 +289,7 @@ async def test_nothing_is_asked_for_when_it_does_not_look():
 )
 async def test_without_spf_or_dkim_inbound_mail_is_not_judged(modules, config):
     assert await hits(INBOUND, modules=modules, config=config) == {}
+    assert await hits(letter(""), modules=modules, config=config) == {}
 
 
 @pytest.mark.parametrize("name", ["DMARC_CHECK", "DMARC_POLICY_REJECT"])
@@ -376,7 +377,7 @@ async def test_nothing_is_forced_by_default():
 
 
 async def test_an_action_that_there_is_not_is_a_mistake():
-    with pytest.raises(ConfigError, match=r"dmarc.actions: reject: there is no action `rejekt`"):
+    with pytest.raises(ConfigError, match=r"dmarc.actions: expected an action, found `rejekt`"):
         build_app([Dmarc], config='dmarc { actions { reject = "rejekt"; } }')
 
 

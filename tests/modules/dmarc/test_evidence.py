@@ -4,7 +4,7 @@
 import pytest
 
 from gatepost.authn import DkimVerdict, SpfIdentity, SpfResult
-from gatepost.modules.dmarc.evidence import Evidence, find_evidence
+from gatepost.modules.dmarc.evidence import Evidence, find_evidence, may_judge
 from gatepost.scan.module import Module, RunAlways, Stage, Symbol, runs
 from gatepost.testing import mail, scan, zone
 
@@ -37,7 +37,7 @@ class Asks(Module):
 
     @runs(Stage.FILTER, callback="ASKS", after=("LEAVES",))
     async def check(self, task) -> None:
-        task.variables["evidence"] = await find_evidence(task)
+        task.variables["evidence"] = await find_evidence(task) if may_judge(task) else None
 
 
 async def evidence(letter, known, monkeypatch):

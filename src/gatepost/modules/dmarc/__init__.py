@@ -15,15 +15,27 @@ import dataclasses
 import random
 from collections.abc import Sequence
 
+import msgspec
+
 from gatepost.authn import DmarcVerdict, discover_policy, evaluate_dmarc
 from gatepost.mail import Address
 from gatepost.modules.dmarc.collecting import Collector
-from gatepost.modules.dmarc.evidence import Evidence, find_evidence
+from gatepost.modules.dmarc.evidence import Evidence, find_evidence, may_judge
 from gatepost.modules.dmarc.munging import Munger
-from gatepost.modules.dmarc.options import Actions, DmarcOptions
+from gatepost.modules.dmarc.options import DmarcOptions
 from gatepost.net import find_query_name
-from gatepost.scan.actions import SEVERITY, action_name
-from gatepost.scan.module import Check, Hit, Hits, Module, Setup, Skip, Stage, Symbol, runs
+from gatepost.scan.module import (
+    Check,
+    Hit,
+    Hits,
+    Module,
+    PlainHits,
+    Setup,
+    Skip,
+    Stage,
+    Symbol,
+    runs,
+)
 from gatepost.scan.task import Task
 
 
@@ -70,7 +82,9 @@ class Dmarc(Module):
         self.NA = self.NA.renamed(names.na)
         self.BAD_POLICY = self.BAD_POLICY.renamed(names.badpolicy)
         self.DNSFAIL = self.DNSFAIL.renamed(names.dnsfail)
-        self._check_actions(options.actions, setup)
+        for action in msgspec.structs.astuple(options.actions):
+            if action is not None:
+                setup.action(action, option="actions")
         reporting = options.reporting
         if reporting.enabled and not (reporting.email and reporting.domain):
             setup.warning("reporting", "without `email` and `domain` no report can be sent")
@@ -87,15 +101,15 @@ class Dmarc(Module):
     @runs(Stage.FILTER, callback="DMARC_CHECK", after=("SPF_CHECK", "DKIM_CHECK"), empty=True)
     async def check(self, task: Task) -> Hits:
         """The verdict, what it forces, and the count for the report."""
+        if not may_judge(task):
+            return
         why_not, domain = find_author_domain(task.message.from_)
         if why_not:
             yield self.NA(why_not)
             self._force(task, self.options.actions.na)
             return
-        found = await self._judge(task, domain)
-        if found is None:
-            return
-        verdict, evidence = found
+        evidence = await find_evidence(task)
+        verdict = await self._judge(task, domain, evidence)
         task.variables["dmarc"] = verdict
         task.variables["dmarc_result"] = result_word(verdict)
         yield self._hit(verdict)
@@ -104,7 +118,7 @@ class Dmarc(Module):
         await self.collector.collect(task, verdict, evidence)
 
     @runs(Stage.FILTER, callback="DMARC_MUNGED", requires=("DMARC_CHECK",))
-    async def munge(self, task: Task) -> Hits:
+    def munge(self, task: Task) -> PlainHits:
         """Rewrites From of a letter to a list."""
         verdict = task.variables.get("dmarc")
         if self.munger is None or not isinstance(verdict, DmarcVerdict):
@@ -113,20 +127,11 @@ class Dmarc(Module):
         if author is not None:
             yield self.MUNGED(author.addr)
 
-    async def _judge(self, task: Task, domain: str) -> tuple[DmarcVerdict, Evidence] | None:
-        evidence = await find_evidence(task)
-        if evidence is None:
-            return None
+    async def _judge(self, task: Task, domain: str, evidence: Evidence) -> DmarcVerdict:
         discovery = await discover_policy(task.resolver, domain)
         honour = self.no_sampling is None or discovery.policy_domain not in self.no_sampling
-        verdict = evaluate_dmarc(
-            discovery,
-            evidence.spf,
-            evidence.dkim,
-            random.randrange(100),
-            honour_percent=honour,
-        )
-        return verdict, evidence
+        sample = random.randrange(100)
+        return evaluate_dmarc(discovery, evidence.spf, evidence.dkim, sample, honour_percent=honour)
 
     def _hit(self, verdict: DmarcVerdict) -> Hit:
         domain = verdict.discovery.policy_domain or verdict.domain
@@ -161,13 +166,6 @@ class Dmarc(Module):
     def _force(self, task: Task, action: str | None) -> None:
         if action is not None:
             task.set_pre_result(action, "Action set by DMARC", module=self.name, least=True)
-
-    def _check_actions(self, actions: Actions, setup: Setup) -> None:
-        known = {action_name(name) for name in (*SEVERITY, *setup.config.section("actions"))}
-        for disposition in ("reject", "quarantine", "softfail", "na"):
-            action = getattr(actions, disposition)
-            if action is not None and action_name(action) not in known:
-                setup.problem("actions", f"{disposition}: there is no action `{action}`")
 
 
 def find_author_domain(authors: Sequence[Address]) -> tuple[str, str]:

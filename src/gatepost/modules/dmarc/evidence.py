@@ -38,12 +38,17 @@ class Evidence(NamedTuple):
     dkim: tuple[DkimIdentity, ...]
 
 
-async def find_evidence(task: Task) -> Evidence | None:
-    """``None``: SPF or DKIM was to be looked at and was not."""
+def may_judge(task: Task) -> bool:
+    """False: SPF or DKIM was to look at this inbound letter and has not."""
+    if task.direction.outbound:
+        return True
+    return known_dkim(task) is not None and (task.ip is None or known_spf(task) is not None)
+
+
+async def find_evidence(task: Task) -> Evidence:
+    """What their checks have left; what is missing is evaluated."""
     spf, dkim = known_spf(task), known_dkim(task)
     if dkim is None or (spf is None and task.ip is not None):
-        if not task.direction.outbound:
-            return None
         spf, dkim = await asyncio.gather(evaluate_spf(task), evaluate_dkim(task))
     return Evidence(
         None if spf is None else to_spf_identity(spf), tuple(map(to_dkim_identity, dkim or ()))
