@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does a test get a Redis server of its own?"""
+"""How does a test get Redis servers of its own: one, with a Sentinel, as a Cluster?"""
 
 import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
+import redis
 
 PROGRAM = shutil.which("redis-server")
 
@@ -30,6 +34,10 @@ class RedisServer:
     def address(self) -> str:
         """As one writes it into ``servers``."""
         return f"127.0.0.1:{self.port}"
+
+    def client(self) -> redis.Redis:
+        """A connection of the test's own; to be closed, best by ``with``."""
+        return redis.Redis(port=self.port, protocol=2)
 
     def stop(self) -> None:
         """Ends the server at once; a second time does nothing."""
@@ -56,16 +64,92 @@ def start_redis(
     command += [option.replace("{port}", str(port)) for option in options]
     if password is not None:
         command += ["--requirepass", password]
+    return watch_start(command, port)
+
+
+def watch_start(command: Sequence[str], port: int) -> RedisServer:
+    """Starts a server and waits until it says that it is ready."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     said = b""
     for line in process.stdout:
         said += line
-        if b"eady to accept connections" in line:
+        if b"eady to accept connections" in line or b"+monitor master" in line:
             return RedisServer(process, port)
     process.stdout.close()
     process.wait()
     raise RuntimeError(f"redis-server did not start: {said.decode(errors='replace')}")
+
+
+@contextmanager
+def run_redis(folder: Path, options: Sequence[str] = ()) -> Iterator[RedisServer]:
+    """`start_redis` with a folder that is made, stopped in the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    server = start_redis(folder, options=options)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def run_sentinel(
+    folder: Path, master: RedisServer, *, name: str = "mymaster", password: str | None = None
+) -> Iterator[RedisServer]:
+    """A Sentinel that watches ``master`` and decides alone, a third of a second after its end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "sentinel.conf"
+    lines = [
+        f"sentinel monitor {name} 127.0.0.1 {master.port} 1",
+        f"sentinel down-after-milliseconds {name} 300",
+        f"sentinel failover-timeout {name} 3000",
+        *([] if password is None else [f"requirepass {password}"]),
+    ]
+    config.write_text("".join(f"{line}\n" for line in lines))
+    port = find_free_port()
+    command = [str(PROGRAM), str(config), "--sentinel", "--port", str(port), "--bind", "127.0.0.1"]
+    sentinel = watch_start([*command, "--dir", str(folder)], port)
+    try:
+        yield sentinel
+    finally:
+        sentinel.stop()
+
+
+@contextmanager
+def run_cluster(folder: Path, *, masters: int = 3) -> Iterator[list[RedisServer]]:
+    """A Cluster without replicas, its slots shared out evenly; it is ready when this yields."""
+    with ExitStack() as running:
+        nodes = []
+        bus_ports = [find_free_port() for _ in range(masters)]
+        for number, bus_port in enumerate(bus_ports):
+            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+            options += ["--cluster-port", str(bus_port)]
+            nodes.append(running.enter_context(run_redis(folder / f"node{number}", options)))
+        for number, node in enumerate(nodes):
+            first, end = (16384 * i // masters for i in (number, number + 1))
+            with node.client() as client:
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
+                client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+                meet = ("CLUSTER", "MEET", "127.0.0.1", nodes[0].port, bus_ports[0])
+                client.execute_command(*meet)
+        for node in nodes:
+            with node.client() as client:
+                wait_until(lambda client=client: is_whole(client, masters))
+        yield nodes
+
+
+def is_whole(client: redis.Redis, nodes: int) -> bool:
+    """Whether the Cluster is well as this node sees it, and all of it."""
+    info = client.execute_command("CLUSTER", "INFO").decode()
+    return "cluster_state:ok" in info and f"cluster_known_nodes:{nodes}" in info
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    """Waits for what a server does by itself."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to be"
+        Event().wait(0.01)
 
 
 def find_free_port() -> int:

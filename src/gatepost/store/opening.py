@@ -11,12 +11,12 @@ FILE_NAME = "state.sqlite"
 
 
 def open_store(settings: StoreSettings, *, folder: Path) -> Store:
-    """Redis if ``servers`` names any, else ``state.sqlite`` in ``folder``.
+    """Redis if ``servers`` or ``sentinels`` are named, else ``state.sqlite`` in ``folder``.
 
     Connects to nothing yet: that happens on first use, in the process that uses it. Raises
     `StoreError` for servers that cannot be understood.
     """
-    if settings.servers or settings.write_servers:
+    if settings.servers or settings.write_servers or settings.sentinels or settings.cluster:
         # importing redis takes as long as the rest of a start
         from gatepost.store.redis import RedisStore
 

@@ -1,38 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is the store kept in Redis or Valkey, where any number of nodes share it?
 
-Needs 6.2 or later. Each operation is one round trip and touches one key a command; what
-must be atomic and is more than one command is a Lua script (``scripts/``), or a MULTI
-where it only adds an expiry. Keys expire by the server's clock.
+Needs 6.2 or later. Each operation is one round trip (on a Cluster one to each node that it
+concerns, all at once); what must be atomic and is more than one command is a Lua script
+(``scripts/``), or a MULTI where it only adds an expiry, and touches one key. Which server that
+is knows the topology. Keys expire by the server's clock.
 """
 
-import functools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from gatepost.store.bucket import Bucket, BucketState, Settlement
 from gatepost.store.errors import StoreError
 from gatepost.store.names import to_bytes, to_milliseconds, to_moment, to_text
-from gatepost.store.redis_link import Command, Link, Reply, ScriptUnknownError
+from gatepost.store.redis_cluster import Cluster
+from gatepost.store.redis_link import Command, Reply, ScriptUnknownError
 from gatepost.store.redis_scripts import Script, load_script
-from gatepost.store.redis_servers import parse_servers
+from gatepost.store.redis_sentinel import Sentinels
+from gatepost.store.redis_topology import FixedServers, Group, Topology
 from gatepost.store.settings import StoreSettings
 
 _inherited: list[object] = []  # connections of a parent process, kept from being closed here
 
 
-class Links(NamedTuple):
-    """What one process has: the server to write to, and those to read from in turn."""
-
-    pid: int
-    write: Link
-    read: tuple[Link, ...]
-
-
 class RedisStore:
-    """A `Store` on one Redis server, with replicas to read from when it is down.
+    """A `Store` on one Redis server with replicas, on what Sentinels watch, or on a Cluster.
 
     Connects on first use; ``monotonic`` is the clock by which a failed server is left alone.
     Raises `StoreError` for servers that cannot be understood.
@@ -41,68 +34,65 @@ class RedisStore:
     def __init__(
         self, settings: StoreSettings, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        servers = parse_servers(settings.servers)
-        writers = parse_servers(settings.write_servers) or servers
-        if not writers:
-            raise StoreError("redis: no server to write to", temporary=False)
-        self._writer = writers[0]
-        readers = parse_servers(settings.read_servers) or [self._writer, *servers]
-        self._readers = list(dict.fromkeys([*readers, self._writer]))
-        self._connect = functools.partial(Link, settings=settings, monotonic=monotonic)
-        self._open: Links | None = None
+        self._settings = settings
+        self._monotonic = monotonic
+        self._pid = os.getpid()
+        self._topology = self._plan()
         self._closed = False
 
-    def _links(self) -> Links:
-        links = self._open
-        if links is not None and links.pid == os.getpid():
-            return links
+    def _plan(self) -> Topology:
+        if self._settings.cluster:
+            return Cluster(self._settings, self._monotonic)
+        if self._settings.sentinels:
+            return Sentinels(self._settings, self._monotonic)
+        return FixedServers(self._settings, self._monotonic)
+
+    def _servers(self) -> Topology:
+        """Those of this process: a child of a fork needs connections of its own."""
         if self._closed:
-            raise StoreError(f"redis {self._writer}: the store is closed", temporary=False)
-        if links is not None:
-            _inherited.append(links)
-        known = {address: self._connect(address) for address in (*self._readers, self._writer)}
-        readers = tuple(known[address] for address in self._readers)
-        self._open = Links(os.getpid(), known[self._writer], readers)
-        return self._open
+            raise StoreError("redis: the store is closed", temporary=False)
+        if self._pid != os.getpid():
+            _inherited.append(self._topology)
+            self._pid, self._topology = os.getpid(), self._plan()
+        return self._topology
 
-    async def _write(self, *command: bytes | str | int | float) -> Reply:
-        return checked((await self._links().write.run((command,)))[0])
+    async def _write(
+        self, name: bytes | str, key: bytes, *arguments: bytes | str | int | float
+    ) -> Reply:
+        groups: Sequence[Group] = ((key, ((name, key, *arguments),)),)
+        return checked((await self._servers().write(groups))[0][0])
 
-    async def _read(self, *command: bytes | str | int | float) -> Reply:
-        readers = self._links().read
-        for link in readers[:-1]:
-            try:
-                return checked((await link.run((command,)))[0])
-            except StoreError as error:
-                if not error.temporary:
-                    raise
-        return checked((await readers[-1].run((command,)))[0])
+    async def _read(
+        self, name: bytes | str, key: bytes, *arguments: bytes | str | int | float
+    ) -> Reply:
+        groups: Sequence[Group] = ((key, ((name, key, *arguments),)),)
+        return checked((await self._servers().read(groups))[0][0])
 
     async def _write_renewing(
         self, key: bytes, expire: float | None, *commands: Command
     ) -> list[Reply]:
         """Commands on one key as one; with ``expire`` they start its life anew."""
         if expire is None and len(commands) == 1:
-            return [await self._write(*commands[0])]
+            return [checked((await self._servers().write(((key, commands),)))[0][0])]
         if expire is not None:
             commands = (*commands, ("PEXPIRE", key, to_milliseconds(expire)))
-        replies = await self._links().write.run((("MULTI",), *commands, ("EXEC",)))
-        done = checked(replies[-1])
+        group = (key, (("MULTI",), *commands, ("EXEC",)))
+        done = checked((await self._servers().write((group,)))[0][-1])
         if not isinstance(done, list):
             raise strange(done)
         return [checked(reply) for reply in done]
 
-    async def _call(self, script: Script, calls: Sequence[Command]) -> list[Reply]:
+    async def _call(self, script: Script, calls: Sequence[tuple[bytes, *Command]]) -> list[Reply]:
         """Runs a script once for each of ``calls``: a key, then its arguments."""
-        link = self._links().write
-        commands = [("EVALSHA", script.digest, 1, *call) for call in calls]
-        replies = await link.run(commands)
+        servers = self._servers()
+        groups = [(call[0], (("EVALSHA", script.digest, 1, *call),)) for call in calls]
+        replies = [group[0] for group in await servers.write(groups)]
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, ScriptUnknownError)]
         if unknown:
             # those did nothing; the others are not to be done twice
-            again = [("SCRIPT", "LOAD", script.source), *(commands[i] for i in unknown)]
-            for i, reply in zip(unknown, (await link.run(again))[1:], strict=True):
-                replies[i] = reply
+            again = [(calls[i][0], (("EVAL", script.source, 1, *calls[i]),)) for i in unknown]
+            for i, group in zip(unknown, await servers.write(again), strict=True):
+                replies[i] = group[0]
         return [checked(reply) for reply in replies]
 
     async def get(self, key: str) -> bytes | None:
@@ -111,22 +101,27 @@ class RedisStore:
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         if not keys:
             return []
-        return to_values(await self._read("MGET", *map(to_bytes, keys)))
+        names = [to_bytes(key) for key in keys]
+        if not self._servers().is_slotted:
+            return to_values(await self._read("MGET", *names))
+        replies = await self._servers().read([(name, (("GET", name),)) for name in names])
+        return [to_value(without_other_types(reply[0])) for reply in replies]
 
     async def set(
         self, key: str, value: bytes, *, expire: float | None = None, only_if_absent: bool = False
     ) -> bool:
-        command: Command = ("SET", to_bytes(key), value)
-        if expire is not None:
-            command = (*command, "PX", to_milliseconds(expire))
-        if only_if_absent:
-            command = (*command, "NX")
-        return await self._write(*command) is not None
+        life = () if expire is None else ("PX", to_milliseconds(expire))
+        unless = ("NX",) if only_if_absent else ()
+        return await self._write("SET", to_bytes(key), value, *life, *unless) is not None
 
     async def delete(self, *keys: str) -> int:
         if not keys:
             return 0
-        return to_integer(await self._write("DEL", *map(to_bytes, keys)))
+        names = [to_bytes(key) for key in keys]
+        if not self._servers().is_slotted:
+            return to_integer(await self._write("DEL", *names))
+        replies = await self._servers().write([(name, (("DEL", name),)) for name in names])
+        return sum(to_integer(checked(reply[0])) for reply in replies)
 
     async def expire(self, key: str, seconds: float) -> bool:
         if seconds <= 0:
@@ -299,10 +294,8 @@ class RedisStore:
 
     async def close(self) -> None:
         self._closed = True
-        links, self._open = self._open, None
-        if links is not None and links.pid == os.getpid():
-            for link in {links.write, *links.read}:
-                await link.close()
+        if self._pid == os.getpid():
+            await self._topology.close()
 
 
 def checked(reply: Reply) -> Reply:
@@ -310,6 +303,13 @@ def checked(reply: Reply) -> Reply:
     if isinstance(reply, StoreError):
         raise reply
     return reply
+
+
+def without_other_types(reply: Reply) -> Reply:
+    """As MGET has it: there is no value at a key of another type."""
+    if isinstance(reply, StoreError) and "WRONGTYPE" in str(reply):
+        return None
+    return checked(reply)
 
 
 def strange(reply: Reply) -> StoreError:

@@ -17,7 +17,14 @@ from typing import TypeAlias
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import (
+    AskError,
+    MovedError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from gatepost.store.errors import StoreError
 from gatepost.store.redis_servers import Address
@@ -33,6 +40,28 @@ LONGEST_PAUSE = 5.0
 
 class ScriptUnknownError(StoreError):
     """The server has forgotten a script, or never knew it: nothing was carried out."""
+
+
+class UnreachableError(StoreError):
+    """A server that could not be connected to: nothing was sent, another may be asked."""
+
+
+class ReplicaError(StoreError):
+    """The server is a replica, and was asked to write: nothing was carried out."""
+
+
+class RedirectedError(StoreError):
+    """Another node of the Cluster has the key: nothing was carried out.
+
+    ``host`` and ``port`` say which; ``asking`` when it does not own the key's slot yet, and
+    wants to be told that the sender knows.
+    """
+
+    def __init__(self, message: str, host: str, port: int, *, asking: bool) -> None:
+        super().__init__(message)
+        self.host = host
+        self.port = port
+        self.asking = asking
 
 
 class Link:
@@ -57,26 +86,36 @@ class Link:
         self._retry_at = 0.0
         self._trouble = ""
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last exchange went wrong."""
+        return self._pause > 0
+
     async def run(self, commands: Sequence[Command]) -> list[Reply]:
         """One reply a command; a command that Redis refused has its `StoreError` as reply.
 
         Raises `StoreError` when the server could not be asked or did not answer in time.
         """
         if self._pause and self._monotonic() < self._retry_at:
-            raise StoreError(f"redis {self.address}: {self._trouble} (left alone for a moment)")
+            message = f"redis {self.address}: {self._trouble} (left alone for a moment)"
+            raise UnreachableError(message)
+        connection = None
         try:
             async with asyncio.timeout(self._settings.timeout), self._slots:
-                replies = await self._exchange(commands)
+                connection = await self._take()
+                replies = await self._exchange(connection, commands)
         except TimeoutError as error:
             trouble = f"no answer within {self._settings.timeout:g} s"
-            raise await self._failed(trouble) from error
+            raise await self._failed(trouble, connection) from error
         except (RedisError, OSError) as error:
-            raise await self._failed(str(error) or type(error).__name__) from error
+            trouble = str(error) or type(error).__name__
+            raise await self._failed(trouble, connection) from error
         self._pause = 0.0
         return replies
 
-    async def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
-        connection = await self._take()
+    async def _exchange(
+        self, connection: AbstractConnection, commands: Sequence[Command]
+    ) -> list[Reply]:
         try:
             packed = connection.pack_commands(commands)
             await connection.send_packed_command(packed, check_health=False)
@@ -106,21 +145,25 @@ class Link:
             raise
         return connection
 
-    async def _failed(self, trouble: str) -> StoreError:
+    async def _failed(self, trouble: str, connection: AbstractConnection | None) -> StoreError:
         """Notes a failure; those of calls that were under way together count once."""
         now = self._monotonic()
         if not self._pause or now >= self._retry_at:
             self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
             self._retry_at = now + self._pause
         self._trouble = trouble
-        await self.close()
-        return StoreError(f"redis {self.address}: {trouble}")
+        await self._drop(nowait=True)
+        kind = UnreachableError if connection is None else StoreError
+        return kind(f"redis {self.address}: {trouble}")
 
     async def close(self) -> None:
-        """Closes the connections that nobody uses just now."""
+        """Closes the connections that nobody uses just now, in peace."""
+        await self._drop(nowait=False)
+
+    async def _drop(self, *, nowait: bool) -> None:
         idle, self._idle = self._idle, []
         for connection in idle:
-            await connection.disconnect(nowait=True)
+            await connection.disconnect(nowait=nowait)
 
 
 async def receive(connection: AbstractConnection) -> Reply:
@@ -146,6 +189,11 @@ def refused(error: RedisError) -> StoreError:
     """What a command was refused for; only the plain kind lies with the caller."""
     if isinstance(error, NoScriptError):
         return ScriptUnknownError(f"redis: {error}")
+    if isinstance(error, AskError):
+        asking = not isinstance(error, MovedError)
+        return RedirectedError(f"redis: {error}", error.host, error.port, asking=asking)
+    if isinstance(error, ReadOnlyError) or "-READONLY " in str(error):
+        return ReplicaError(f"redis: {error}")
     return StoreError(f"redis: {error}", temporary=type(error) is not ResponseError)
 
 

@@ -30,7 +30,7 @@ class Address(NamedTuple):
         return f"{host}:{self.port}"
 
 
-def parse_servers(servers: Iterable[str]) -> list[Address]:
+def parse_servers(servers: Iterable[str], default_port: int = DEFAULT_PORT) -> list[Address]:
     """The servers in the order they are written, each once.
 
     Each text may name several, with commas or blanks between. Raises `StoreError` for what
@@ -40,19 +40,19 @@ def parse_servers(servers: Iterable[str]) -> list[Address]:
     for text in servers:
         for name in re.split(r"[\s,;]+", _STRATEGY.sub("", text.strip(), count=1)):
             if name:
-                found[parse_address(name)] = None
+                found[parse_address(name, default_port)] = None
     return list(found)
 
 
-def parse_address(name: str) -> Address:
+def parse_address(name: str, default_port: int = DEFAULT_PORT) -> Address:
     """``host``, ``host:port``, ``host:port:weight``, ``[v6]:port``, ``/path`` or ``unix:/path``."""
     path = name.removeprefix("unix:")
     if path.startswith("/"):
         return Address("", 0, path)
     if name.count(":") > 1 and re.fullmatch(r"[0-9a-fA-F:.]*::[0-9a-fA-F:.]*", name):
-        return Address(name, DEFAULT_PORT, "")
+        return Address(name, default_port, "")
     match = _ADDRESS.fullmatch(name)
-    port = int(match["port"] or DEFAULT_PORT) if match else 0
+    port = int(match["port"] or default_port) if match else 0
     if match is None or not 0 < port < 65536:
         message = f"redis: {name!r} is no server: expected host, host:port or /path/of/socket"
         raise StoreError(message, temporary=False)
