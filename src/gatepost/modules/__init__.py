@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from gatepost.modules.aliases import Aliases
 from gatepost.modules.arc import Arc
 from gatepost.modules.dkim import Dkim
 from gatepost.modules.dkim_signing import DkimSigning
@@ -16,6 +17,7 @@ from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.p0f import P0f
 from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
+from gatepost.modules.rbl import Rbl
 from gatepost.modules.replies import Replies
 from gatepost.modules.spamtrap import Spamtrap
 from gatepost.modules.spf import Spf
@@ -23,6 +25,7 @@ from gatepost.modules.whitelist import Whitelist
 from gatepost.scan.module import Module
 
 ALL: tuple[type[Module], ...] = (
+    Aliases,
     Arc,
     Dkim,
     DkimSigning,
@@ -36,6 +39,7 @@ ALL: tuple[type[Module], ...] = (
     P0f,
     Python,
     Ratelimit,
+    Rbl,
     Replies,
     Spamtrap,
     Spf,
