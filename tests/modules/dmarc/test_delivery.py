@@ -234,6 +234,27 @@ async def test_whom_the_postmaster_leaves_out_gets_nothing(store):
     assert outbox.recipients == [["d@a.example"]]
 
 
+async def test_not_even_where_a_host_names_him_instead(store):
+    await counted(store, rua=OUTSIDE)
+    grant = GRANT.replace("v=DMARC1", "v=DMARC1; rua=mailto:x@reports.example")
+    outbox = Outbox()
+    await run(
+        store,
+        outbox,
+        resolver=zone(grant),
+        wanted=lambda uris: [u for u in uris if u.address[0] != "x"],
+    )
+    assert outbox.recipients == []
+
+
+async def test_one_who_has_it_is_enough_when_the_other_does_not_want_it(store):
+    await counted(store, rua=f"{RUA},{OUTSIDE}")
+    away = zone(fail=["TXT a.example._report._dmarc.reports.example"])
+    await run(store, Outbox(), resolver=away)
+    (delivery,) = await run(store, Outbox(), resolver=zone())
+    assert (delivery.status, delivery.recipients) == ("sent", ())
+
+
 async def test_a_change_of_rua_during_the_day_makes_one_report(store):
     await counted(store, rua="mailto:old@a.example", rows=[(ROW, 2)])
     await counted(store, rua="mailto:new@a.example", rows=[(ROW, 5), (OTHER, 1)])

@@ -170,7 +170,7 @@ class Deliveries:
             finished=not prepared.undecided and asked.issubset(ended),
         )
         await self._keep(day, domain, keys, state)
-        return self._outcome(day, domain, prepared, sent)
+        return self._outcome(day, domain, prepared, sent, had=state.had)
 
     async def _prepare(
         self, day: Day, domain: str, keys: Sequence[str], state: ReportState, now: float
@@ -184,7 +184,8 @@ class Deliveries:
             return self._told(day, domain, "later" if problem else "unwanted", problem=problem)
         found = await verify_destinations(self.resolver, domain, self.wanted(record.rua))
         report = self._report(day, domain, record, counts)
-        open_ = [uri for uri in found.accepted if uri.address not in state.done]
+        # A host may have named other mailboxes, which may be excluded as well.
+        open_ = [uri for uri in self.wanted(found.accepted) if uri.address not in state.done]
         letter = self._letter(report, [uri.address for uri in open_], now)
         chosen = [uri.address for uri in choose_destinations(open_, len(letter))]
         if len(chosen) < len(open_):
@@ -278,7 +279,9 @@ class Deliveries:
             problems=(problem,) if problem else (),
         )
 
-    def _outcome(self, day: Day, domain: str, prepared: Prepared, sent: Sent) -> Delivery:
+    def _outcome(
+        self, day: Day, domain: str, prepared: Prepared, sent: Sent, *, had: int = 0
+    ) -> Delivery:
         problems = [
             *prepared.problems,
             *(f"{address}: refused: {why}" for address, why in sent.refused.items()),
@@ -288,7 +291,7 @@ class Deliveries:
         return Delivery(
             domain=domain,
             day=day.period,
-            status=find_status(prepared, sent),
+            status=find_status(prepared, sent, had),
             report_id=prepared.report.report_id,
             recipients=recipients,
             problems=tuple(problems),
@@ -298,13 +301,14 @@ class Deliveries:
         )
 
 
-def find_status(prepared: Prepared, sent: Sent) -> Status:
-    """One word for what happened; what another run should do goes before what this one did."""
+def find_status(prepared: Prepared, sent: Sent, had: int) -> Status:
+    """One word for what happened; what another run should do goes before what this one did.
+    ``had`` counts those who have the report, from this run or an earlier one."""
     if any(one in sent.deferred for one in prepared.recipients):
         return "failed"
     if prepared.undecided:
         return "later"
-    return "sent" if sent.accepted else "unwanted"
+    return "sent" if had or sent.accepted else "unwanted"
 
 
 def explain(found: Destinations, too_big: Sequence[ReportUri], letter: bytes) -> list[str]:
