@@ -11,6 +11,7 @@ from gatepost.modules.dmarc import Dmarc
 from gatepost.modules.external_relay import ExternalRelay
 from gatepost.modules.force_actions import ForceActions
 from gatepost.modules.greylist import Greylist
+from gatepost.modules.hfilter import HFilter
 from gatepost.modules.known_senders import KnownSenders
 from gatepost.modules.milter_headers import MilterHeaders
 from gatepost.modules.once_received import OnceReceived
@@ -33,6 +34,7 @@ ALL: tuple[type[Module], ...] = (
     ExternalRelay,
     ForceActions,
     Greylist,
+    HFilter,
     KnownSenders,
     MilterHeaders,
     OnceReceived,

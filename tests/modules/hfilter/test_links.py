@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much of a letter is links, in HTML and in plain text."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatepost.mail import Message
+from gatepost.modules.hfilter.links import find_link_share
+
+URL = "https://example.org/abcdefghijk"  # 31 characters
+HTML = "Content-Type: text/html\r\n\r\n"
+PLAIN = "Content-Type: text/plain\r\n\r\n"
+
+
+def two_parts(plain: str, html: str) -> str:
+    return (
+        'Content-Type: multipart/alternative; boundary="b"\r\n\r\n'
+        f"--b\r\n{PLAIN}{plain}\r\n--b\r\n{HTML}{html}\r\n--b--\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "letter, kind, share, lines",
+    [
+        (PLAIN + URL, "plain", 1.0, 0),
+        (PLAIN + f"{URL}\r\n", "plain", 31 / 33, 1),
+        (PLAIN + f"{URL}\r\n{URL}\r\n", "plain", 62 / 66, 2),
+        (PLAIN + "www.example.org/abc", "plain", 1.0, 0),  # no scheme was written
+        (PLAIN + "x" * 31 + " " + URL, "plain", 31 / 63, 0),
+        (HTML + f'<a href="{URL}">click here</a>', "html", 1.0, 0),
+        (HTML + f'<a href="{URL}">click</a> there', "html", 5 / 11, 0),
+        (HTML + f'<p>one<p><a href="{URL}">two</a>', "html", 3 / 7, 1),
+        (two_parts(URL, f'<a href="{URL}">click</a> there'), "html", 5 / 11, 0),
+    ],
+)
+def test_share_of_links(letter: str, kind: str, share: float, lines: int) -> None:
+    found = find_link_share(Message(letter.encode()))
+    assert found is not None
+    assert (found.kind, found.lines) == (kind, lines)
+    assert found.share == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        PLAIN + "no link at all",
+        PLAIN,
+        HTML + "no link",
+        HTML + f'<a href="{URL}"></a>',  # shows nothing
+        two_parts(URL, "no link"),  # HTML counts
+        "Content-Type: image/png\r\n\r\nx",
+    ],
+)
+def test_letters_without_links(letter: str) -> None:
+    assert find_link_share(Message(letter.encode())) is None
