@@ -129,7 +129,6 @@ class HFilter(Module):
             for direction in ALL_DIRECTIONS.values()
             if self.ruling(direction).effect == "adapt"
         ]
-        weigh_host("")  # compiles the patterns, which takes longer than a message may
 
     def symbols(self) -> Sequence[Symbol]:
         """All of them, whatever is switched on."""

@@ -13,7 +13,7 @@ from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from gatepost.net import find_query_name
-from gatepost.scan.regexps import Regexp, RegexpSet
+from gatepost.scan.regexps import Regexp
 
 HIGHEST = 5
 MAX_NAME = 255  # octets (RFC 1035 2.3.4); longer ones are looked at no further
@@ -91,8 +91,8 @@ FQDN = re.compile(rf"(?:{LABEL}\.)+[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])\Z")
 
 def weigh_host(name: str) -> int:
     """How much the name looks like that of a dial-up line: 0 (not at all) to 5."""
-    found = _shapes().find(name[:MAX_NAME])
-    return 0 if found is None else HIGHEST - found
+    text = name[:MAX_NAME]
+    return next((weight for weight, shapes in _shapes() if shapes.test(text)), 0)
 
 
 def weigh_helo(name: str) -> int:
@@ -131,10 +131,10 @@ def _address(name: str) -> IPv4Address | IPv6Address | None:
 
 
 @cache
-def _shapes() -> RegexpSet:
-    """One expression a weight, the highest first; made when a module first needs it."""
+def _shapes() -> list[tuple[int, Regexp]]:
+    """One expression a weight, the highest first. A name is short: a sweep would not pay."""
     weights = range(HIGHEST, 0, -1)
-    return RegexpSet(Regexp("|".join(_expressions(WEIGHTED[weight])), "i") for weight in weights)
+    return [(w, Regexp("|".join(_expressions(WEIGHTED[w])), "i")) for w in weights]
 
 
 def _expressions(shapes: dict[str, str]) -> Iterator[str]:
