@@ -2,9 +2,12 @@
 """Which symbols a chain gets, in every direction, and what trust in a hop changes."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arc_kit import ANNA, PLAIN, dns, pass_on, sealed, write_keys
 from gatepost.modules.arc import Arc
+from gatepost.modules.dkim import Dkim
 from gatepost.modules.dmarc import Dmarc
 from gatepost.scan.module import Module, PlainHits, RunAlways, Stage, Symbol, runs
 from gatepost.testing import Bench, build_app, mail, scan, zone
@@ -256,3 +259,16 @@ async def test_a_shared_rspamd_section_is_taken_as_it_stands():
     assert await hits(await pass_on(PLAIN, "a.example"), config) == {
         "ARC_ALLOW": ["a.example:s=s:i=1"]
     }
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5000), st.binary(max_size=12)), min_size=1, max_size=4))
+async def test_no_letter_makes_a_check_fail(changes):
+    raw = bytearray(await pass_on(PLAIN, "a.example", "b.example"))
+    for at, new in changes:
+        place = at % len(raw)
+        raw[place : place + len(new)] = new
+    found = await scan([Dkim, Arc], mail(raw=bytes(raw)), dns=dns(), config=f"arc {{ {SIGNERS} }}")
+    assert {one.outcome for one in found.outcomes.values()} <= {"ran", "skipped"}
+    assert len({"ARC_NA", "ARC_ALLOW", "ARC_REJECT", "ARC_INVALID"} & found.hits.keys()) == 1
