@@ -6,15 +6,18 @@ of a key that comes twice the last value wins, and that is reported too.
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, NamedTuple, Protocol, get_args
 
 from gatepost.net import MapText
-from gatepost.scan.map_lines import BadLine, line_number, normal_text, parse_lines
+from gatepost.scan.map_aliases import parse_alias_lines
+from gatepost.scan.map_lines import BadLine, MapLine, line_number, normal_text, parse_lines
 from gatepost.scan.regexps import RegexpError, RegexpSet, glob_regexp, parse_regexp
 
-MapKind = Literal["set", "hash", "radix", "regexp", "regexp_multi", "glob", "glob_multi"]
+MapKind = Literal["set", "hash", "radix", "regexp", "regexp_multi", "glob", "glob_multi", "aliases"]
+"""As Rspamd's; ``aliases`` are files of aliases(5), from names to targets."""
+
 KINDS: tuple[str, ...] = get_args(MapKind)
 Key = str | IPv4Address | IPv6Address
 
@@ -132,19 +135,23 @@ EMPTY: Lookup = KeyLookup({})
 
 def build_lookup(kind: MapKind, texts: Sequence[MapText], report: Report) -> Lookup:
     """The look-up of all ``texts`` together."""
-    entries = read_entries(texts, report)
+    entries = read_entries(texts, report, parse_alias_lines if kind == "aliases" else parse_lines)
     if kind == "radix":
         return build_networks(entries, report)
-    if kind in ("set", "hash"):
-        return build_keys(entries, report, values=kind == "hash")
+    if kind in ("set", "hash", "aliases"):
+        return build_keys(entries, report, values=kind != "set")
     return build_patterns(kind, entries, report)
 
 
-def read_entries(texts: Sequence[MapText], report: Report) -> list[Entry]:
+def read_entries(
+    texts: Sequence[MapText],
+    report: Report,
+    parse: Callable[[str], Iterator[MapLine | BadLine]] = parse_lines,
+) -> list[Entry]:
     entries: list[Entry] = []
     for name, raw in texts:
         text = normal_text(raw)
-        for line in parse_lines(text):
+        for line in parse(text):
             if isinstance(line, BadLine):
                 report(name, line_number(text, line.offset), f"cannot read `{line.text[:80]}`")
                 continue

@@ -26,7 +26,7 @@ from gatepost.scan.selector_values import (
 from gatepost.scan.task import Task
 
 ANY, SMTP, MIME = "any", "smtp", "mime"
-# `orig` and `raw` ask for the address before it was rewritten: here nothing rewrites one.
+# `orig` and `raw` ask for the address as it was written, before aliases were resolved.
 ADDRESS_WORDS = {"any": ANY, "smtp": SMTP, "envelope": SMTP, "mime": MIME, "orig": "", "raw": ""}
 VARIABLE_TYPES = ("string", "double", "int", "int64", "bool", "string_list")
 MAX_FORMAT = 256  # characters of a time format
@@ -56,31 +56,36 @@ def build_list(arguments: Arguments) -> Extraction:
     return Extraction(lambda task: list(texts), Shape("string", many=True))
 
 
-def source_of(arguments: Arguments) -> str:
-    """Which addresses are meant: of the envelope, of the header, or whichever there are."""
-    words = [ADDRESS_WORDS[word] for word in arguments.choices(ADDRESS_WORDS)]
-    return next((word for word in words if word), ANY)
+def source_of(arguments: Arguments) -> tuple[str, bool]:
+    """Which addresses are meant: of the envelope, of the header, or whichever there are; and
+    whether as they were written."""
+    given = arguments.choices(ADDRESS_WORDS)
+    words = [ADDRESS_WORDS[word] for word in given]
+    return next((word for word in words if word), ANY), "" in words
 
 
 def build_from(arguments: Arguments) -> Extraction:
-    source = source_of(arguments)
+    source, original = source_of(arguments)
 
     def read(task: Task) -> Address | None:
-        if source != MIME and task.envelope.sender is not None:
-            return task.envelope.sender
-        authors = task.message.from_ if source != SMTP else []
-        return authors[0] if authors else None
+        found = task.envelope.sender if source != MIME else None
+        if found is None:
+            authors = task.message.from_ if source != SMTP else []
+            found = authors[0] if authors else None
+        return found if original or found is None else task.resolve(found)
 
     return Extraction(read, Shape("address"))
 
 
 def build_rcpts(arguments: Arguments) -> Extraction:
-    source = source_of(arguments)
+    source, original = source_of(arguments)
 
     def read(task: Task) -> list[Address]:
         if source == SMTP:
-            return list(task.envelope.recipients)
-        return list(task.message.recipients if source == MIME else task.recipients)
+            found = task.envelope.recipients
+        else:
+            found = tuple(task.message.recipients if source == MIME else task.recipients)
+        return list(found) if original else [task.resolve(one) for one in found]
 
     return Extraction(read, Shape("address", many=True))
 
@@ -177,9 +182,13 @@ EXTRACTORS: dict[str, Extractor] = {
         "`true` for an authenticated sender, else `false`",
         one(lambda task: plain(task.direction.authenticated)),
     ),
-    "from": Extractor("[smtp|mime|any]", "the sender: of the envelope, else of From", build_from),
+    "from": Extractor(
+        "[smtp|mime|any][, orig]", "the sender: of the envelope, else of From", build_from
+    ),
     "rcpts": Extractor(
-        "[smtp|mime|any]", "the recipients: of the envelope, else of To, Cc and Bcc", build_rcpts
+        "[smtp|mime|any][, orig]",
+        "the recipients: of the envelope, else of To, Cc and Bcc",
+        build_rcpts,
     ),
     "to": Extractor("", "the principal recipient", one(lambda task: task.principal_recipient)),
     "request_header": Extractor(

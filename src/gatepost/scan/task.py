@@ -53,6 +53,7 @@ class Task:
         "message",
         "now",
         "removed_headers",
+        "resolved",
         "resolver",
         "result",
         "settings",
@@ -85,6 +86,7 @@ class Task:
         self.started = time.perf_counter()
         self.flags: set[str] = set(envelope.flags) | settings.flags
         self.variables: dict[str, Any] = dict(settings.variables)
+        self.resolved: dict[Address, Address] = {}
         self.added_headers: list[AddedHeader] = []
         self.removed_headers: dict[str, int | list[int]] = {}
         self.dkim_signatures: list[str] = []
@@ -148,7 +150,11 @@ class Task:
         if delivered_to:
             return delivered_to.strip("<> \t").lower()
         recipients = self.recipients
-        return recipients[0].addr.lower() if recipients else None
+        return self.resolve(recipients[0]).addr.lower() if recipients else None
+
+    def resolve(self, address: Address) -> Address:
+        """Whom an address stands for: without tags, through aliases (module ``aliases``)."""
+        return self.resolved.get(address, address) if self.resolved else address
 
     @property
     def reply_sender(self) -> str | None:

@@ -78,9 +78,9 @@ def _ip(task: Task) -> str | None:
 
 def _from(task: Task) -> str | None:
     if task.sender is not None:  # as rspamd: all bounces share the bucket of the empty sender
-        return task.sender.addr.lower()
+        return task.resolve(task.sender).addr.lower()
     authors = task.message.from_
-    return authors[0].addr.lower() if authors else None
+    return task.resolve(authors[0]).addr.lower() if authors else None
 
 
 def _attachments(task: Task) -> str | None:
