@@ -47,6 +47,7 @@ DECLARATIONS = {"errors"}
 ONE_CONTRACT = {
     **dict.fromkeys(("base", "sqlite", "redis", "sqlite_entries", "sqlite_members"), "contract"),
     **dict.fromkeys(("leaking", "sqlite_buckets", "redis_scripts"), "contract_buckets"),
+    **dict.fromkeys(("averaging", "sqlite_averages"), "contract_averages"),
 }
 """Files of the store that are tested together, because both backends have to do the same."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """State shared by workers and nodes: one `Store`, kept by SQLite or by Redis."""
 
+from gatepost.store.averaging import Window
 from gatepost.store.base import Store
 from gatepost.store.bucket import Bucket, BucketState, Settlement
 from gatepost.store.errors import StoreError
@@ -15,6 +16,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreSettings",
+    "Window",
     "keep_house",
     "open_store",
     "owner_name",

@@ -15,6 +15,7 @@ count as one, times over a hundred years as a hundred years.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from gatepost.store.averaging import Window
 from gatepost.store.bucket import Bucket, BucketState, Settlement
 
 
@@ -58,6 +59,12 @@ class Store(Protocol):
 
     async def hash_get(self, key: str, fields: Sequence[str]) -> list[bytes | None]:
         """The values of ``fields`` in their order."""
+        ...
+
+    async def hash_get_many(
+        self, keys: Sequence[str], fields: Sequence[str]
+    ) -> list[list[bytes | None]]:
+        """The same ``fields`` of several hashes, in the order of ``keys``, in one round trip."""
         ...
 
     async def hash_get_all(self, key: str) -> dict[str, bytes]:
@@ -150,6 +157,22 @@ class Store(Protocol):
 
         Touches nobody else's reservations. A reservation that ran out of its hold is counted
         only if no other message has swept it away meanwhile: ``hold`` must exceed the longest scan.
+        """
+        ...
+
+    async def average(
+        self,
+        keys: Sequence[str],
+        value: float,
+        windows: Sequence[Window],
+        *,
+        now: float,
+        expire: float,
+    ) -> None:
+        """Takes ``value`` into the moving averages of each of ``keys``, all in one round trip.
+
+        Each is a hash as `averaging` describes it; ``now`` is in seconds since the epoch,
+        ``expire`` starts its life anew. Hashes are atomic one by one.
         """
         ...
 

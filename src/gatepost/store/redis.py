@@ -7,10 +7,12 @@ concerns, all at once); what must be atomic and is more than one command is a Lu
 is knows the topology. Keys expire by the server's clock.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from gatepost.store.averaging import Window
 from gatepost.store.bucket import Bucket, BucketState, Settlement
 from gatepost.store.errors import StoreError
 from gatepost.store.names import to_bytes, to_milliseconds, to_moment, to_text
@@ -148,6 +150,15 @@ class RedisStore:
             return []
         return to_values(await self._read("HMGET", to_bytes(key), *map(to_bytes, fields)))
 
+    async def hash_get_many(
+        self, keys: Sequence[str], fields: Sequence[str]
+    ) -> list[list[bytes | None]]:
+        if not keys or not fields:
+            return [[] for _ in keys]
+        names, wanted = [to_bytes(key) for key in keys], [to_bytes(field) for field in fields]
+        groups = [(name, (("HMGET", name, *wanted),)) for name in names]
+        return [to_values(checked(reply[0])) for reply in await self._servers().read(groups)]
+
     async def hash_get_all(self, key: str) -> dict[str, bytes]:
         flat = to_list(await self._read("HGETALL", to_bytes(key)))
         return {to_text(flat[i]): flat[i + 1] for i in range(0, len(flat), 2)}
@@ -284,6 +295,26 @@ class RedisStore:
             for settlement in settlements
         ]
         await self._call(load_script("bucket", "settle"), calls)
+
+    async def average(
+        self,
+        keys: Sequence[str],
+        value: float,
+        windows: Sequence[Window],
+        *,
+        now: float,
+        expire: float,
+    ) -> None:
+        if not math.isfinite(value):
+            raise ValueError("only numbers have an average")
+        if not keys:
+            return
+        given: list[bytes | str | int | float] = []
+        for window in windows:
+            given += (to_bytes(window.name), repr(float(window.seconds)), repr(float(window.mult)))
+        arguments = (repr(float(value)), to_moment(now), to_milliseconds(expire), *given)
+        calls = [(to_bytes(key), *arguments) for key in keys]
+        await self._call(load_script("average"), calls)
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         call = (to_bytes(name), to_bytes(owner), to_milliseconds(seconds))

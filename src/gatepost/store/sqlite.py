@@ -3,17 +3,20 @@
 
 Needs no set-up and survives ``kill -9``. This file turns the `Store`'s names and
 times into bytes and milliseconds; ``sqlite_database`` runs the statements of ``sqlite_entries``,
-``sqlite_members`` and ``sqlite_buckets``.
+``sqlite_members``, ``sqlite_buckets`` and ``sqlite_averages``.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from gatepost.store import sqlite_averages as averages
 from gatepost.store import sqlite_buckets as buckets_
 from gatepost.store import sqlite_entries as entries
 from gatepost.store import sqlite_members as members_
+from gatepost.store.averaging import Window
 from gatepost.store.bucket import Bucket, BucketState, Settlement
 from gatepost.store.names import NEVER, to_bytes, to_milliseconds, to_moment, to_text
 from gatepost.store.sqlite_database import Database
@@ -91,6 +94,17 @@ class SqliteStore:
         if not wanted:
             return []
         return await self._database.run(lambda db: members_.hash_get(db, name, wanted, now))
+
+    async def hash_get_many(
+        self, keys: Sequence[str], fields: Sequence[str]
+    ) -> list[list[bytes | None]]:
+        names, now = [to_bytes(key) for key in keys], self._now()
+        wanted = [to_bytes(field) for field in fields]
+        if not names or not wanted:
+            return [[] for _ in names]
+        return await self._database.run(
+            lambda db: [members_.hash_get(db, name, wanted, now) for name in names]
+        )
 
     async def hash_get_all(self, key: str) -> dict[str, bytes]:
         name, now = to_bytes(key), self._now()
@@ -208,6 +222,25 @@ class SqliteStore:
         own, moment, clock = to_bytes(token), to_moment(now), self._now()
         expires = until(clock, expire)
         await self._database.run(lambda db: buckets_.settle(db, named, own, moment, expires, clock))
+
+    async def average(
+        self,
+        keys: Sequence[str],
+        value: float,
+        windows: Sequence[Window],
+        *,
+        now: float,
+        expire: float,
+    ) -> None:
+        if not math.isfinite(value):
+            raise ValueError("only numbers have an average")
+        if not keys:
+            return
+        names, moment, clock = [to_bytes(key) for key in keys], to_moment(now), self._now()
+        named, expires = [(to_bytes(one.name), one) for one in windows], until(clock, expire)
+        await self._database.run(
+            lambda db: averages.average(db, names, value, named, moment, expires, clock)
+        )
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         key, holder, now = to_bytes(name), to_bytes(owner), self._now()
