@@ -64,7 +64,8 @@ BEFORE = {"ip": PUBLIC_GATE, "hostname": "gate.example", "helo": "gate"}
         ("strategy = local", [FROM_CLIENT], {}, REPLACED),
         ("strategy = local", [TO_INNER, FROM_CLIENT, FORGED], {}, REPLACED),
         ("strategy = local", [NO_ADDRESS, FROM_CLIENT], {}, REPLACED),
-        ("strategy = local", [TO_INNER], {}, LEFT),
+        # all are ours: then who wrote it
+        ("strategy = local", [TO_INNER], {}, (INNER, "gate.example", "gate", "local")),
         ("strategy = local", [], {}, LEFT),
         (
             "strategy = local",

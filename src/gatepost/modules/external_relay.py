@@ -184,7 +184,9 @@ def _behind_local(
     ip = envelope.ip
     if not envelope.socket_path and (ip is None or envelope.ip_guessed or not is_local(ip)):
         return None
-    return next((hop for hop in hops if hop.real_ip and not is_local(hop.real_ip)), None)
+    known = [hop for hop in hops if hop.real_ip is not None]
+    beyond = (hop for hop in known if hop.real_ip and not is_local(hop.real_ip))
+    return next(beyond, known[-1] if known else None)  # as rspamd: all ours, then the first writer
 
 
 def _counted(number: int, envelope: Envelope, hops: Hops) -> ReceivedHop | None:
