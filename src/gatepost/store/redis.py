@@ -155,8 +155,11 @@ class RedisStore:
     ) -> list[list[bytes | None]]:
         if not keys or not fields:
             return [[] for _ in keys]
-        names, wanted = [to_bytes(key) for key in keys], [to_bytes(field) for field in fields]
-        groups = [(name, (("HMGET", name, *wanted),)) for name in names]
+        wanted = [to_bytes(field) for field in fields]
+        groups: list[Group] = []
+        for key in keys:
+            name = to_bytes(key)
+            groups.append((name, (("HMGET", name, *wanted),)))
         return [to_values(checked(reply[0])) for reply in await self._servers().read(groups)]
 
     async def hash_get_all(self, key: str) -> dict[str, bytes]:
@@ -309,11 +312,11 @@ class RedisStore:
             raise ValueError("only numbers have an average")
         if not keys:
             return
-        given: list[bytes | str | int | float] = []
+        given: list[bytes | str] = []
         for window in windows:
             given += (to_bytes(window.name), repr(float(window.seconds)), repr(float(window.mult)))
-        arguments = (repr(float(value)), to_moment(now), to_milliseconds(expire), *given)
-        calls = [(to_bytes(key), *arguments) for key in keys]
+        number, moment, life = repr(float(value)), to_moment(now), to_milliseconds(expire)
+        calls = [(to_bytes(key), number, moment, life, *given) for key in keys]
         await self._call(load_script("average"), calls)
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
