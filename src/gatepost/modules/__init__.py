@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from gatepost.modules.aliases import Aliases
 from gatepost.modules.arc import Arc
+from gatepost.modules.asn import Asn
 from gatepost.modules.dkim import Dkim
 from gatepost.modules.dkim_signing import DkimSigning
 from gatepost.modules.dmarc import Dmarc
@@ -28,6 +29,7 @@ from gatepost.scan.module import Module
 ALL: tuple[type[Module], ...] = (
     Aliases,
     Arc,
+    Asn,
     Dkim,
     DkimSigning,
     Dmarc,

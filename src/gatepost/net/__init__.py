@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network: DNS resolver, upstreams with health, and where the text of maps comes from."""
 
+from gatepost.net.address_database import AddressDatabase, AddressOrigin
 from gatepost.net.answers import Answer, Mx, Rcode, Record, RecordType, Soa, find_query_name
 from gatepost.net.dns_cache import DnsCache
-from gatepost.net.errors import HttpError, MapError, NetError, UpstreamError
+from gatepost.net.errors import DatabaseError, HttpError, MapError, NetError, UpstreamError
 from gatepost.net.fake_records import read_fake_records
 from gatepost.net.http_client import HttpAnswer, fetch, parse_url
 from gatepost.net.map_definition import MapDefinition, read_definition
@@ -20,7 +21,10 @@ from gatepost.net.task_resolver import TaskResolver
 from gatepost.net.upstreams import Health, Rotation, Upstream, UpstreamList
 
 __all__ = [
+    "AddressDatabase",
+    "AddressOrigin",
     "Answer",
+    "DatabaseError",
     "DnsCache",
     "DnsResolver",
     "Health",

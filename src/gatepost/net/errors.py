@@ -5,7 +5,8 @@
     └── NetError
         ├── UpstreamError   a list of servers cannot be read (a mistake in the configuration)
         ├── MapError        a map's definition cannot be used, or its file cannot be read
-        └── HttpError       a request that cannot be sent, or got no complete answer
+        ├── HttpError       a request that cannot be sent, or got no complete answer
+        └── DatabaseError   a database of addresses cannot be read, or is none
 
 DNS trouble is never an exception: it is an :class:`~gatepost.net.answers.Answer`.
 """
@@ -27,3 +28,7 @@ class MapError(NetError):
 
 class HttpError(NetError):
     """A request that cannot be sent, or that got no complete answer; ask again later."""
+
+
+class DatabaseError(NetError):
+    """A database of addresses that cannot be read, or a file that is none."""
