@@ -61,6 +61,7 @@ def start_redis(
     port = port or find_free_port()
     command = [PROGRAM, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
     command += ["--save", "", "--appendonly", "no", "--daemonize", "no"]
+    command += ["--repl-diskless-sync-delay", "0"]
     command += [option.replace("{port}", str(port)) for option in options]
     if password is not None:
         command += ["--requirepass", password]
@@ -119,23 +120,48 @@ def run_sentinel(
 def run_cluster(folder: Path, *, masters: int = 3) -> Iterator[list[RedisServer]]:
     """A Cluster without replicas, its slots shared out evenly; it is ready when this yields."""
     with ExitStack() as running:
-        nodes = []
-        bus_ports = [find_free_port() for _ in range(masters)]
-        for number, bus_port in enumerate(bus_ports):
-            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
-            options += ["--cluster-port", str(bus_port)]
-            nodes.append(running.enter_context(run_redis(folder / f"node{number}", options)))
+        nodes = [
+            running.enter_context(run_node(folder / f"node{number}")) for number in range(masters)
+        ]
         for number, node in enumerate(nodes):
             first, end = (16384 * i // masters for i in (number, number + 1))
             with node.client() as client:
                 client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, end - 1)
                 client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-                meet = ("CLUSTER", "MEET", "127.0.0.1", nodes[0].port, bus_ports[0])
-                client.execute_command(*meet)
+            meet(node, nodes[0])
         for node in nodes:
             with node.client() as client:
                 wait_until(lambda client=client: is_whole(client, masters))
         yield nodes
+
+
+@contextmanager
+def run_node(folder: Path) -> Iterator[RedisServer]:
+    """A node that has met no other yet."""
+    options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"]
+    with run_redis(folder, [*options, "--cluster-port", str(find_free_port())]) as node:
+        yield node
+
+
+@contextmanager
+def run_replica(folder: Path, nodes: Sequence[RedisServer], number: int) -> Iterator[RedisServer]:
+    """A replica of ``nodes[number]``, known to all of the Cluster and up to date."""
+    with run_node(folder) as node, node.client() as client, nodes[number].client() as master:
+        name = master.execute_command("CLUSTER", "MYID")
+        meet(node, nodes[number])
+        for one in (*nodes, node):
+            with one.client() as other:
+                wait_until(lambda other=other: is_whole(other, len(nodes) + 1))
+        client.execute_command("CLUSTER", "REPLICATE", name)
+        wait_until(lambda: client.info("replication")["master_link_status"] == "up")
+        yield node
+
+
+def meet(node: RedisServer, other: RedisServer) -> None:
+    """Makes two nodes of a Cluster known to each other."""
+    with node.client() as client, other.client() as there:
+        bus_port = there.config_get("cluster-port")["cluster-port"]
+        client.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port, bus_port)
 
 
 def is_whole(client: redis.Redis, nodes: int) -> bool:

@@ -56,25 +56,24 @@ class Cluster:
             await self._learn()
         replies: list[list[Reply]] = [[]] * len(groups)
         left: Sequence[int] = range(len(groups))
-        asked: dict[int, Link] = {}
+        sent_on: dict[int, Link] = {}
+        trouble: dict[Link, StoreError] = {}
         for _ in range(ROUNDS):
-            shares = self._share(left, groups, asked)
-            trouble = await self._run_shares(shares, groups, asked, replies)
-            unreached, asked = [], {}
-            for link, error in trouble.items():
-                self._doubtful = True
-                if not isinstance(error, UnreachableError):
-                    raise error
-                unreached += shares[link]
-            left = [*unreached, *self._follow(left, replies, asked)]
+            shares = self._share(left, groups, sent_on)
+            trouble = await self._run_shares(shares, groups, sent_on, replies)
+            unreached = [i for link in trouble for i in shares[link]]
+            sent_on = self._follow(shares, replies)
+            left = [*unreached, *sent_on]
             if not left:
-                break
+                return replies
             if self._doubtful:
                 await self._learn()
             for i in unreached:
                 owner = self._owner(groups[i][0])
                 if owner in trouble:
                     raise trouble[owner]
+        if trouble:
+            raise next(iter(trouble.values()))
         return replies
 
     read = write
@@ -99,54 +98,61 @@ class Cluster:
         return link
 
     def _share(
-        self, left: Sequence[int], groups: Sequence[Group], asked: dict[int, Link]
+        self, left: Sequence[int], groups: Sequence[Group], sent_on: dict[int, Link]
     ) -> dict[Link, list[int]]:
         """Which node gets which groups."""
         shares: dict[Link, list[int]] = {}
         for i in left:
-            shares.setdefault(asked.get(i) or self._owner(groups[i][0]), []).append(i)
+            shares.setdefault(sent_on.get(i) or self._owner(groups[i][0]), []).append(i)
         return shares
 
     async def _run_shares(
         self,
         shares: dict[Link, list[int]],
         groups: Sequence[Group],
-        asked: dict[int, Link],
+        sent_on: dict[int, Link],
         replies: list[list[Reply]],
     ) -> dict[Link, StoreError]:
-        """Fills in ``replies``; gives the nodes that could not."""
+        """Fills in ``replies``; gives the nodes that could not be reached.
+
+        Raises `StoreError` when a node may have got its share and did not answer.
+        """
         trouble: dict[Link, StoreError] = {}
 
         async def run(link: Link, share: list[int]) -> None:
-            sent = [with_asking(groups[i]) if i in asked else groups[i] for i in share]
+            # who owns the slot anyway does not mind being told that we ask
+            sent = [with_asking(groups[i]) if i in sent_on else groups[i] for i in share]
             try:
                 answers = await run_groups(link, sent)
             except StoreError as error:
                 trouble[link] = error
                 return
             for i, (_, commands), answer in zip(share, sent, answers, strict=True):
-                replies[i] = without_asking(commands, answer) if i in asked else answer
+                replies[i] = without_asking(commands, answer) if i in sent_on else answer
 
         if len(shares) == 1:
             await run(*next(iter(shares.items())))
         else:
             await asyncio.gather(*(run(link, share) for link, share in shares.items()))
+        for error in trouble.values():
+            self._doubtful = True
+            if not isinstance(error, UnreachableError):
+                raise error
         return trouble
 
-    def _follow(
-        self, sent: Sequence[int], replies: list[list[Reply]], asked: dict[int, Link]
-    ) -> list[int]:
-        """The groups that another node has; notes in ``asked`` who is to be asked this once."""
-        left = []
-        for i in sent:
-            for reply in replies[i]:
-                if not isinstance(reply, RedirectedError):
-                    continue
-                left.append(i)
-                asked[i] = self._link(Address(reply.host, reply.port, ""))
-                self._doubtful = self._doubtful or not reply.asking
-                break
-        return left
+    def _follow(self, shares: dict[Link, list[int]], replies: list[list[Reply]]) -> dict[int, Link]:
+        """The groups that another node has, and which."""
+        sent_on: dict[int, Link] = {}
+        for link, share in shares.items():
+            for i in share:
+                for reply in replies[i]:
+                    if isinstance(reply, RedirectedError):
+                        # without a name it is another port of the same host
+                        host = reply.host or link.address.host
+                        sent_on[i] = self._link(Address(host, reply.port, ""))
+                        self._doubtful = self._doubtful or not reply.asking
+                        break
+        return sent_on
 
     async def _learn(self) -> None:
         """Reads the table of slots from the first node that has one."""

@@ -5,7 +5,7 @@ They are asked on first use, every ``sentinel_watch_time``, and when the master 
 reached, does not answer or turns out to be a replica. What surely was not carried out goes to
 the new master at once; what may have been is the caller's to repeat.
 
-Source: the Sentinel client protocol of Redis (``SENTINEL MASTERS``, ``SENTINEL REPLICAS``).
+Source: the guidelines for Sentinel clients of Redis.
 """
 
 import asyncio
@@ -24,6 +24,9 @@ from gatepost.store.settings import StoreSettings
 SENTINEL_PORT = 5000  # Rspamd's default
 ASK_AGAIN = 0.1
 """Seconds between two questions to the Sentinels while there is no master."""
+
+LUA_CLASSES = {"a": "[A-Za-z]", "d": "[0-9]", "l": "[a-z]", "u": "[A-Z]", "w": "[A-Za-z0-9]"}
+"""What follows a ``%`` in a pattern of Lua, as a regular expression."""
 
 UNFIT = re.compile(r"\b(?:s_down|o_down|disconnected)\b")
 
@@ -92,10 +95,11 @@ class Sentinels:
 
     async def read(self, groups: Sequence[Group]) -> list[list[Reply]]:
         roles = await self._current()
-        replies = await read_from_first(roles.readers, groups)
-        if roles.master.is_failing:
-            self._errors += 1
-        return replies
+        try:
+            return await read_from_first(roles.readers, groups)
+        finally:
+            if roles.master.is_failing:
+                self._errors += 1
 
     async def close(self) -> None:
         for link in (*self._sentinels, *self._links.values()):
@@ -117,18 +121,22 @@ class Sentinels:
         async with self._asking:
             if self._roles is None or self._is_due():
                 self._asked_at = self._monotonic()
-                try:
-                    self._roles = await self._ask()
-                    self._errors = 0
-                except StoreError as error:
-                    # better the master that was than none: it may be well, and they are not
-                    if self._roles is None and not self._initial:
-                        raise
-                    if self._roles is None:
-                        self._roles = self._assign(self._initial[0], self._initial[1:])
-                        self._errors = self._settings.sentinel_master_maxerrors + 1
-                    del error
+                self._roles = await self._ask_or_stay()
             return self._roles
+
+    async def _ask_or_stay(self) -> Roles:
+        """Better the master that was than none: it may be well when the Sentinels are not."""
+        try:
+            roles = await self._ask()
+        except StoreError:
+            if self._roles is not None:
+                return self._roles
+            if not self._initial:
+                raise
+            self._errors = self._settings.sentinel_master_maxerrors + 1
+            return await self._assign(self._initial[0], self._initial[1:])
+        self._errors = 0
+        return roles
 
     def _is_due(self) -> bool:
         since = self._monotonic() - self._asked_at
@@ -142,30 +150,37 @@ class Sentinels:
         trouble: StoreError | None = None
         for sentinel in sorted(self._sentinels, key=lambda link: link.is_failing):
             try:
-                masters = to_rows((await sentinel.run((("SENTINEL", "MASTERS"),)))[0])
-                name, address = self._choose(masters)
-                replicas = to_rows((await sentinel.run((("SENTINEL", "REPLICAS", name),)))[0])
+                return await self._ask_one(sentinel)
             except StoreError as error:
                 trouble = error
-                continue
-            fit = [row for row in replicas if not UNFIT.search(row.get("flags", ""))]
-            return self._assign(address, [to_address(row) for row in fit])
         raise StoreError(f"redis: no sentinel knows the master: {trouble}") from trouble
 
-    def _choose(self, masters: Sequence[dict[str, str]]) -> tuple[str, Address]:
+    async def _ask_one(self, sentinel: Link) -> Roles:
+        name = self._choose(to_rows((await sentinel.run((("SENTINEL", "MASTERS"),)))[0]))
+        # the list of masters has the old one until the last replica follows the new one
+        question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name)
+        master, replicas = await sentinel.run((question, ("SENTINEL", "REPLICAS", name)))
+        rows = [row for row in to_rows(replicas) if not UNFIT.search(row.get("flags", ""))]
+        address = to_address(dict(zip(("ip", "port"), to_words(master), strict=False)))
+        return await self._assign(address, [to_address(row) for row in rows])
+
+    def _choose(self, masters: Sequence[dict[str, str]]) -> str:
         ours = [row for row in masters if self._is_ours(row.get("name", ""))]
         if len(ours) != 1:
             known = ", ".join(sorted(row.get("name", "") for row in masters)) or "none"
             message = f"redis: one master is wanted, the sentinel has {known}"
             raise StoreError(f"{message}: set `sentinel_master_name`")
-        return ours[0]["name"], to_address(ours[0])
+        return ours[0]["name"]
 
-    def _assign(self, master: Address, replicas: Sequence[Address]) -> Roles:
+    async def _assign(self, master: Address, replicas: Sequence[Address]) -> Roles:
         before = self._links
         self._links = {
             address: before.get(address) or Link(address, self._settings, monotonic=self._monotonic)
             for address in (master, *replicas)
         }
+        for address, link in before.items():
+            if address not in self._links:
+                await link.close()
         return Roles(self._links[master], tuple(self._links.values()))
 
 
@@ -178,11 +193,16 @@ def name_filter(settings: StoreSettings) -> Callable[[str], bool]:
     # a pattern of Lua: those that people write for names are regular expressions but for the %
     written = settings.sentinel_masters_pattern
     try:
-        pattern = re.compile(re.sub(r"%(\W)", r"\\\1", written))
+        pattern = re.compile(re.sub(r"%(.)", from_lua, written))
     except re.error as error:
         message = f"redis: sentinel_masters_pattern {written!r}: {error}"
         raise StoreError(message, temporary=False) from error
     return lambda name: pattern.search(name) is not None
+
+
+def from_lua(escaped: re.Match[str]) -> str:
+    """A class of characters, or one that means itself."""
+    return LUA_CLASSES.get(escaped[1]) or re.escape(escaped[1])
 
 
 def is_refusal(reply: Reply) -> bool:
@@ -194,15 +214,14 @@ def to_rows(reply: Reply) -> list[dict[str, str]]:
     """Servers, each with names and values by turns."""
     if isinstance(reply, StoreError):
         raise reply
-    rows = []
-    for row in reply if isinstance(reply, list) else []:
-        words = (
-            [word.decode("utf-8", "replace") for word in row if isinstance(word, bytes)]
-            if isinstance(row, list)
-            else []
-        )
-        rows.append(dict(zip(words[::2], words[1::2], strict=False)))
-    return rows
+    words = [to_words(row) for row in (reply if isinstance(reply, list) else [])]
+    return [dict(zip(row[::2], row[1::2], strict=False)) for row in words]
+
+
+def to_words(reply: Reply) -> list[str]:
+    """The texts in a list; none if it is no list."""
+    items = reply if isinstance(reply, list) else []
+    return [item.decode("utf-8", "replace") for item in items if isinstance(item, bytes)]
 
 
 def to_address(row: dict[str, str]) -> Address:
