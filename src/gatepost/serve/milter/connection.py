@@ -29,6 +29,7 @@ from gatepost.serve.milter.session import (
     Session,
     Step,
 )
+from gatepost.serve.peer import peer_of
 from gatepost.serve.reply import Peer
 
 log = logging.getLogger("gatepost.milter")
@@ -63,13 +64,9 @@ class MilterConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self.source = _host(transport.get_extra_info("peername"))
-        self._peer = Peer(
-            address=self.source,
-            listener=_address(transport.get_extra_info("sockname")),
-            protocol="milter",
-            settings_id=self._listener.options.settings_id,
-        )
+        settings_id = self._listener.options.settings_id
+        self._peer = peer_of(transport, protocol="milter", settings_id=settings_id)
+        self.source = self._peer.address
         if not self._listener.admit(self):
             self._transport.abort()
 
@@ -211,18 +208,3 @@ class MilterConnection(asyncio.Protocol):
 
     def _tags(self) -> dict[str, str]:
         return {"queue_id": self._queue_id, "session": self.name}
-
-
-def _host(peername: object) -> str:
-    """The peer's address without its port; the path of a UNIX socket, mostly empty."""
-    if isinstance(peername, tuple) and peername:
-        return str(peername[0])
-    return peername if isinstance(peername, str) else ""
-
-
-def _address(sockname: object) -> str:
-    """``host:port``, ``[v6]:port`` or a path."""
-    if isinstance(sockname, tuple) and len(sockname) >= 2:
-        host = str(sockname[0])
-        return f"[{host}]:{sockname[1]}" if ":" in host else f"{host}:{sockname[1]}"
-    return sockname if isinstance(sockname, str) else ""
