@@ -316,8 +316,8 @@ class RedisStore:
         for window in windows:
             given += (to_bytes(window.name), repr(float(window.seconds)), repr(float(window.mult)))
         number, moment, life = repr(float(value)), to_moment(now), to_milliseconds(expire)
-        calls = [(to_bytes(key), number, moment, life, *given) for key in keys]
-        await self._call(load_script("average"), calls)
+        arguments: Command = (number, moment, life, *given)
+        await self._call(load_script("average"), [(to_bytes(key), *arguments) for key in keys])
 
     async def lease(self, name: str, owner: str, seconds: float) -> bool:
         call = (to_bytes(name), to_bytes(owner), to_milliseconds(seconds))
