@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
+from typing import NamedTuple
 
 import pytest
 import redis
@@ -114,6 +115,35 @@ def run_sentinel(
         yield sentinel
     finally:
         sentinel.stop()
+
+
+class Watched(NamedTuple):
+    """A master with its replica, and the Sentinel that watches them."""
+
+    master: RedisServer
+    replica: RedisServer
+    sentinel: RedisServer
+
+
+@contextmanager
+def run_watched(folder: Path) -> Iterator[Watched]:
+    """The three of them; when this yields, the replica could be promoted."""
+    with ExitStack() as running:
+        master = running.enter_context(run_redis(folder / "master"))
+        of_master = ["--replicaof", "127.0.0.1", str(master.port)]
+        replica = running.enter_context(run_redis(folder / "replica", of_master))
+        with replica.client() as client:
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up")
+        sentinel = running.enter_context(run_sentinel(folder / "sentinel", master))
+        with sentinel.client() as client:
+            wait_until(lambda: knows_its_replica(client))
+        yield Watched(master, replica, sentinel)
+
+
+def knows_its_replica(sentinel: redis.Redis) -> bool:
+    """Whether it could promote one."""
+    found = sentinel.execute_command("SENTINEL", "REPLICAS", "mymaster")
+    return any({b"slave", b"ok"} <= set(replica) for replica in found)
 
 
 @contextmanager

@@ -6,54 +6,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from gatepost.store import StoreError, StoreSettings
 from gatepost.store.redis import RedisStore
-from servers_redis import RedisServer, needs_redis, run_redis, run_sentinel, wait_until
+from servers_redis import (
+    RedisServer,
+    Watched,
+    needs_redis,
+    run_sentinel,
+    run_watched,
+    wait_until,
+)
 
 pytestmark = needs_redis
 DEAD = "127.0.0.1:1"
 
 
-class Watched(NamedTuple):
-    """A master with its replica, and the Sentinel that watches them."""
-
-    master: RedisServer
-    replica: RedisServer
-    sentinel: RedisServer
-
-
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """For tests that leave it as it is."""
-    yield from run_watched(tmp_path_factory.mktemp("watched"))
+    with run_watched(tmp_path_factory.mktemp("watched")) as found:
+        yield found
 
 
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[Watched]:
     """For a test that kills the master."""
-    yield from run_watched(tmp_path)
-
-
-def run_watched(folder: Path) -> Iterator[Watched]:
-    with run_redis(folder / "master") as master:
-        of_master = ["--replicaof", "127.0.0.1", str(master.port)]
-        with run_redis(folder / "replica", of_master) as replica:
-            with replica.client() as client:
-                wait_until(lambda: client.info("replication")["master_link_status"] == "up")
-            with run_sentinel(folder / "sentinel", master) as sentinel:
-                with sentinel.client() as client:
-                    wait_until(lambda: knows_its_replica(client))
-                yield Watched(master, replica, sentinel)
-
-
-def knows_its_replica(sentinel) -> bool:
-    """Whether it could promote one."""
-    found = sentinel.execute_command("SENTINEL", "REPLICAS", "mymaster")
-    return any({b"slave", b"ok"} <= set(replica) for replica in found)
+    with run_watched(tmp_path) as found:
+        yield found
 
 
 def through(watched: Watched, **options: object) -> RedisStore:
@@ -146,6 +128,7 @@ async def test_the_password_of_the_sentinel_is_its_own(watched: Watched, tmp_pat
 # --- losing the master ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_master_that_became_a_replica_refuses_and_the_new_one_gets_it(mortal) -> None:
     store = through(mortal)
     assert await store.increment("n") == 1
