@@ -96,6 +96,11 @@ async def test_a_chain_is_named_by_its_last_hop():
     assert written({"arc": chain}).endswith("arc=pass (football.example.com:s=test:i=1)")
 
 
+def test_a_bounce_of_a_client_without_a_name_has_no_property():
+    found = {"spf": SpfResult("none", "", "helo", problem="no domain")}
+    assert written(found).endswith("; spf=none (no domain)")
+
+
 async def test_dmarc_is_said_as_its_own_statement():
     verdict = evaluate_dmarc(await discover_policy(ZONE, "a.example"), None, (), 0)
     assert " dmarc=none " in written({"dmarc": verdict})

@@ -92,6 +92,8 @@ def state_spf(result: SpfResult, client: Client, authserv_id: str = "") -> Metho
     """``spf=…`` with a comment that says who was asked about whom."""
     by_sender = result.identity == "mailfrom"
     sender = (client.mail_from if by_sender else client.helo) or result.domain
+    if not sender:  # a bounce of a client that said no name
+        return build_result("spf", result.result, comment=result.problem)
     comment = SPF_WORDS[result.result].format(sender=sender, ip=client.ip or "the client")
     if authserv_id:
         comment = f"{authserv_id}: {comment}"
