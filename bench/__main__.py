@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bench import authn
+from bench import rbl
 from bench.configuration import write_configuration
 from bench.letters import sample
 from bench.stages import measure_stages, python_share
@@ -39,6 +40,7 @@ def main() -> None:
                 cpu, rate = measure_worker(letters, folder, rounds=args.rounds, protocol=protocol)
                 print(f"  {protocol + title:<40}{cpu:10.3f}{rate:14.0f}")
     authn.main()
+    rbl.main()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from gatepost.net.answers import Answer, Mx, Rcode, Record, RecordType, Soa
 MAX_QUERIES = 4096
 MAX_CNAMES = 16
 """Aliases followed inside one answer."""
+RECEIVE_BUFFER = 4 * 1024 * 1024
+"""Bytes, as far as the kernel allows: a message may ask thousands of questions in one go, whose
+answers all come before we look at the first."""
 FIRST_TRY = 0.25
 """Seconds before c-ares resends, at the least: its own lower bound."""
 
@@ -138,6 +141,7 @@ class LoopChannel:
             tries=tries,
             lookups="b",
             sock_state_cb=self.watch,
+            socket_receive_buffer_size=RECEIVE_BUFFER,
         )
 
     def query(self, name: str, kind: int, callback: Callable[[Any, int | None], None]) -> None:
