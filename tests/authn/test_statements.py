@@ -98,7 +98,7 @@ async def test_a_chain_is_named_by_its_last_hop():
 
 def test_a_bounce_of_a_client_without_a_name_has_no_property():
     found = {"spf": SpfResult("none", "", "helo", problem="no domain")}
-    assert written(found).endswith("; spf=none (no domain)")
+    assert written(found, Client()).endswith("; spf=none (no domain)")
 
 
 async def test_dmarc_is_said_as_its_own_statement():

@@ -4,11 +4,15 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gatepost.cli.explain import Explained, as_object
 from gatepost.config import ConfigError
+from gatepost.mail import Message
 from gatepost.modules.external_relay import ExternalRelay
 from gatepost.modules.spf import Spf
+from gatepost.scan.envelope import parse_envelope
 from gatepost.scan.module import Module, PlainHits, Skip, Stage, Symbol, runs
 from gatepost.testing import build_app, mail, scan, zone
 
@@ -219,3 +223,29 @@ def test_without_rules_nothing_is_run_at_all():
 def test_mistakes_are_named(rule, said):
     with pytest.raises(ConfigError, match=said):
         build_app([ExternalRelay], config=f"external_relay {{ rules {{ A {{ {rule} }} }} }}")
+
+
+EVERY_RULE = """external_relay { rules {
+  A { strategy = local } B { strategy = authenticated } C { strategy = count; count = 2 }
+  D { strategy = ip_map; ip_map = [10.0.0.0/8] } E { strategy = hostname_map; hostname_map = [a] }
+} }"""
+RESOLVERS = build_app([ExternalRelay], config=EVERY_RULE).client_resolvers
+PIECES = st.sampled_from(
+    ["from", "by", "a", "(a [10.0.0.1])", "[", "]", "(", ")", "[IPv6:", "203.0.113.9", ";", "with"]
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.lists(PIECES, max_size=12).map(" ".join), max_size=5),
+    st.sampled_from(["10.0.0.1", "203.0.113.1", "/run/socket", "nonsense", None]),
+)
+def test_no_header_breaks_the_rules(received, ip):
+    letter = mail(ip=ip, user="u", hostname="a", headers={"Received": received})
+    envelope, message = parse_envelope(letter.headers), Message(letter.raw)
+    told = envelope.ip
+    for resolve in RESOLVERS:
+        resolve(envelope, message)
+    known = {told} | {hop.real_ip for hop in message.received}
+    assert envelope.ip in known
+    assert bool(envelope.resolved_by) == (envelope.ip != told or bool(envelope.relay))

@@ -2,9 +2,11 @@
 """The traces of each forwarding service, and what is none."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gatepost.modules.aliases import Aliases
-from gatepost.testing import mail, scan
+from gatepost.testing import Bench, mail, scan
 
 RCPT = "bob@ours.example"
 CAF = "bob+caf_=bob=ours.example@gmail.com"
@@ -89,3 +91,17 @@ async def test_the_first_trace_counts():
     found = await scan(Aliases, letter, config="aliases { enable_gmail_rules = no; }")
     assert "FWD_GOOGLE" in found.hits
     assert "FORWARDED" not in found.hits
+
+
+ODD = st.text(alphabet='ab+=.@<>",: _\u00fc', max_size=40)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(ODD, ODD, ODD, ODD)
+async def test_no_address_breaks_it(sender, rcpt, author, for_):
+    headers = {"From": author, "To": rcpt, "Received": f"from a by b for <{for_}>; x"}
+    config = 'aliases { local_domains = [b]; rspamd_aliases { "a@b" = "b@a" } }'
+    async with Bench([Aliases], config=config) as bench:
+        found = await bench.scan(mail(sender=sender, rcpt=[rcpt], headers=headers))
+    assert found.outcomes["ALIASES_CHECK"].outcome == "ran"
