@@ -8,8 +8,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from bench import authn
-from bench import rbl
+from bench import authn, rbl
 from bench.configuration import write_configuration
 from bench.letters import sample
 from bench.stages import measure_stages, python_share
