@@ -207,6 +207,31 @@ def test_a_redis_of_a_modules_own_is_ignored_with_a_warning(tmp_path: Path) -> N
     assert told == [(1, f"alpha.servers: {ignored}"), (2, f"alpha.timeout: {ignored}")]
 
 
+@pytest.mark.parametrize(
+    "redis, complaint",
+    [
+        ('servers = "a/b";', "'a/b' is no server"),
+        ('servers = "a"; cluster = yes; db = 4;', "a cluster has no database but 0"),
+        ('sentinels = "a"; sentinel_masters_pattern = "(";', "sentinel_masters_pattern"),
+        ("cluster = yes;", "no node of the cluster is named"),
+    ],
+)
+def test_servers_that_cannot_be_are_a_mistake_with_its_line(tmp_path, redis, complaint) -> None:
+    folder(tmp_path, redis=f"# the state\n{redis}\n")
+    with pytest.raises(ConfigError) as caught:
+        built(tmp_path)
+    assert "redis.conf:2: error: redis: " in str(caught.value)
+    assert complaint in str(caught.value)
+
+
+def test_what_rspamd_has_in_its_redis_section_besides_is_ignored_with_a_warning(tmp_path) -> None:
+    rest = 'disabled_modules = ["alpha"]; expand_keys = true; alpha { servers = "b"; }'
+    app = built(folder(tmp_path, redis=f'servers = "a"; {rest}'))
+    assert app.store_settings.servers == ["a"]
+    told = [problem.message.split(":")[0] for problem in app.problems.warnings]
+    assert told == ["redis.disabled_modules", "redis.expand_keys", "redis.alpha"]
+
+
 def test_a_section_that_has_no_module_here_is_a_warning(tmp_path: Path) -> None:
     app = built(folder(tmp_path, clickhouse='server = "x";'))
     assert [problem.severity for problem in app.problems.all] == ["warning"]

@@ -45,7 +45,14 @@ from gatepost.scan.settings import Settings
 from gatepost.scan.settings_rules import SettingsRule, read_rules
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Symbol, SymbolRegistry
-from gatepost.store import Store, StoreSettings, keep_house, open_store, owner_name
+from gatepost.store import (
+    Store,
+    StoreError,
+    StoreSettings,
+    keep_house,
+    open_store,
+    owner_name,
+)
 from gatepost.ucl import Object
 
 log = logging.getLogger("gatepost.app")
@@ -57,6 +64,9 @@ REDIS_KEYS = (
     *("sentinels", "sentinel_master_name", "sentinel_password"),
 )
 """Options by which a module of Rspamd chooses a Redis of its own."""
+SERVER_KEYS = ("servers", "server", "write_servers", "read_servers", "sentinels", "cluster")
+NEEDLESS_REDIS_KEYS = ("disabled_modules", "expand_keys", "prefix", "redis_version")
+"""Options of Rspamd's section `redis` that mean nothing to one store for all modules."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +171,26 @@ async def _on_duty(module: str, duty: Coroutine[Any, Any, None]) -> None:
         log.exception("what %s does beside scanning has failed", module)
 
 
+def _store_settings(config: Configuration, problems: Problems) -> StoreSettings:
+    section = config.section("redis")
+    ignored = [
+        key
+        for key, value in section.items()
+        if key in NEEDLESS_REDIS_KEYS or isinstance(value, Object)
+    ]
+    settings = bind(StoreSettings, section, "redis", problems, ignored=ignored)
+    for key in ignored:
+        message = "ignored: all modules keep their state in one place"
+        problems.warning(section.place(key), f"redis.{key}: {message}")
+    try:
+        open_store(settings, folder=config.state)  # connects to nothing
+    except StoreError as error:
+        named = [key for key in SERVER_KEYS if key in section]
+        where = section.place(named[0]) if named else section.where
+        problems.error(where, str(error))
+    return settings
+
+
 def build(
     given: str | None = None,
     *,
@@ -245,7 +275,7 @@ class _Assembly:
             planner=self._planner(checks, registry),
             engine=engine,
             settings=Settings(self._settings_rules(), registry),
-            store_settings=bind(StoreSettings, config.section("redis"), "redis", problems),
+            store_settings=_store_settings(config, problems),
             resolver_settings=resolver_settings,
             fake_records=fake_records,
         )

@@ -23,7 +23,7 @@ async def test_without_servers_the_state_is_a_file_made_when_first_needed(tmp_pa
     await store.close()
 
 
-@pytest.mark.parametrize("option", ["servers", "write_servers"])
+@pytest.mark.parametrize("option", ["servers", "write_servers", "sentinels"])
 async def test_servers_move_it_to_redis(option: str, tmp_path: Path) -> None:
     store = open_store(StoreSettings(**{option: ["127.0.0.1:1"]}), folder=tmp_path)
     assert isinstance(store, RedisStore)

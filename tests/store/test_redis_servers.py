@@ -38,6 +38,11 @@ def test_a_server_string_is_read(text: str, servers: list[str]) -> None:
     assert [str(address) for address in parse_servers([text])] == servers
 
 
+@pytest.mark.parametrize("text", ["a", "[::1]", "::1", "a:1,b"])
+def test_who_has_another_default_port_says_so(text: str) -> None:
+    assert parse_servers([text], 5000)[-1].port == 5000
+
+
 def test_a_list_is_read_in_its_order_and_each_once() -> None:
     found = parse_servers(["b:1,a", "a:6379", "/c"])
     assert [str(address) for address in found] == ["b:1", "a:6379", "/c"]

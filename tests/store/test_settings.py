@@ -41,6 +41,14 @@ def read(text: str) -> tuple[StoreSettings, list[str]]:
         ('ssl_cert = "/etc/c.pem"', "ssl_cert", "/etc/c.pem"),
         ('ssl_key = "/etc/k.pem"', "ssl_key", "/etc/k.pem"),
         ("no_ssl_verify = true", "no_ssl_verify", True),
+        ('sentinels = "a:26379,b"', "sentinels", ["a:26379,b"]),
+        ('sentinel_master_name = "mymaster"', "sentinel_master_name", "mymaster"),
+        ('sentinel_masters_pattern = "^my"', "sentinel_masters_pattern", "^my"),
+        ('sentinel_username = "watcher"', "sentinel_username", "watcher"),
+        ('sentinel_password = "secret"', "sentinel_password", "secret"),
+        ("sentinel_watch_time = 1min", "sentinel_watch_time", 60.0),
+        ("sentinel_master_maxerrors = 2", "sentinel_master_maxerrors", 2),
+        ("cluster = yes", "cluster", True),
     ],
 )
 def test_an_option_is_read(text: str, name: str, value: Any) -> None:
