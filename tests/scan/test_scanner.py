@@ -129,6 +129,12 @@ async def test_the_test_letter(config: str, action: str, score: float, hits: lis
     assert found.task.variables["saved"]
 
 
+async def test_the_test_letter_names_itself_as_rspamd_does() -> None:
+    """Log tools look for ``set by GTUBE`` (core reference §10.4)."""
+    forced = (await scan(Sees, mail(GTUBE))).task.result.verdict().forced_by
+    assert forced is not None and forced.module == "GTUBE"
+
+
 @pytest.mark.parametrize(
     "letter, config, skipped",
     [

@@ -103,6 +103,13 @@ async def test_a_half_closed_client_is_served():
         assert (await exchange).status == 200
 
 
+async def test_a_request_that_ends_too_early_is_refused():
+    async with serving(Scanner()) as served:
+        answer = await served.exchange(post(MESSAGE)[:-1], half_close=True)
+        assert answer.status == 400
+        assert answer.body == b'{"error":"the request ends too early"}'
+
+
 async def test_without_the_workaround_a_half_closed_client_is_gone():
     scanner = Scanner(gate=asyncio.Event())
     async with serving(scanner, enable_shutdown_workaround=False) as served:

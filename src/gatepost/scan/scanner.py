@@ -165,7 +165,7 @@ class Scanner:
         task.set_pre_result(
             action,
             "Gtube pattern",
-            module="gtube",
+            module="GTUBE",
             score=0.0 if threshold is None else threshold,
             priority=CRITICAL,
         )

@@ -80,6 +80,8 @@ class ScanConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """True keeps our sending side open."""
         self._client_is_done = True
+        if self._stage is Stage.READING and self._held:
+            self._refuse(BadRequest("the request ends too early", 400))
         if self._stage is not Stage.SCANNING:  # it gave up, or has its answer
             return False
         return self._listener.options.enable_shutdown_workaround

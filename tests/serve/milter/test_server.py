@@ -200,6 +200,14 @@ async def test_what_is_no_milter_is_closed(data, caplog):
     assert "protocol error from 127.0.0.1" in caplog.text
 
 
+async def test_a_message_that_goes_wrong_is_a_temporary_failure():
+    async with serving(Scanner()) as (_, port), mta(port) as client:
+        await client.mail()
+        client.writer.write(b"\0\0\0\1?")
+        assert await client.read_frame() == ("t", b"")
+        assert await client.is_closed()
+
+
 async def test_quit_closes():
     async with serving(Scanner()) as (milter, port), mta(port) as client:
         await client.quit()

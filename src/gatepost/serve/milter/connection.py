@@ -114,6 +114,8 @@ class MilterConnection(asyncio.Protocol):
         except MilterError as error:
             self._listener.counters.protocol_errors += 1
             log.warning("protocol error from %s: %s", self.source or "?", error, extra=self._tags())
+            if session.step is Step.OPEN:  # mere closing leaves it to the MTA, which may accept
+                self._write(a.encode([a.Tempfail()]))
             self.close()
         if self._listener.draining and self.is_idle:
             self.close()
