@@ -21,6 +21,7 @@ from gatepost.modules.python import Python
 from gatepost.modules.ratelimit import Ratelimit
 from gatepost.modules.rbl import Rbl
 from gatepost.modules.replies import Replies
+from gatepost.modules.reputation import Reputation
 from gatepost.modules.spamtrap import Spamtrap
 from gatepost.modules.spf import Spf
 from gatepost.modules.whitelist import Whitelist
@@ -45,6 +46,7 @@ ALL: tuple[type[Module], ...] = (
     Ratelimit,
     Rbl,
     Replies,
+    Reputation,
     Spamtrap,
     Spf,
     Whitelist,
