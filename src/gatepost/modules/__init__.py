@@ -15,6 +15,7 @@ from gatepost.modules.greylist import Greylist
 from gatepost.modules.hfilter import HFilter
 from gatepost.modules.known_senders import KnownSenders
 from gatepost.modules.milter_headers import MilterHeaders
+from gatepost.modules.mx_check import MxCheck
 from gatepost.modules.once_received import OnceReceived
 from gatepost.modules.p0f import P0f
 from gatepost.modules.python import Python
@@ -40,6 +41,7 @@ ALL: tuple[type[Module], ...] = (
     HFilter,
     KnownSenders,
     MilterHeaders,
+    MxCheck,
     OnceReceived,
     P0f,
     Python,
