@@ -61,7 +61,8 @@ GTUBE = Symbol("GTUBE", 0.0, "Generic test for unsolicited bulk email")
 REDIS_KEYS = (
     *("servers", "server", "read_servers", "write_servers", "username", "password"),
     *("db", "dbname", "database", "redis", "timeout", "expand_keys", "redis_version"),
-    *("sentinels", "sentinel_master_name", "sentinel_password"),
+    *("sentinels", "sentinel_master_name", "sentinel_username", "sentinel_password"),
+    *("sentinel_watch_time", "sentinel_masters_pattern", "sentinel_master_maxerrors", "cluster"),
 )
 """Options by which a module of Rspamd chooses a Redis of its own."""
 SERVER_KEYS = ("servers", "server", "write_servers", "read_servers", "sentinels", "cluster")

@@ -253,14 +253,16 @@ async def test_scripts_that_the_server_forgot_are_sent_again_and_run_once(
 
 
 @pytest.mark.slow
-def test_parent_and_child_of_a_fork_have_connections_of_their_own(server: RedisServer) -> None:
+@pytest.mark.parametrize("kind", ["redis_servers", "cluster_nodes"])
+def test_parent_and_child_of_a_fork_have_connections_of_their_own(kind, request) -> None:
     program = """
 import asyncio, os, sys
 from gatepost.store import StoreSettings
 from gatepost.store.redis import RedisStore
-store = RedisStore(StoreSettings(servers=[sys.argv[1]], timeout=10))
+server, cluster, key = sys.argv[1:]
+store = RedisStore(StoreSettings(servers=[server], cluster=cluster == "yes", timeout=10))
 async def add(number):
-    await asyncio.gather(*(store.increment("k") for _ in range(number)))
+    await asyncio.gather(*(store.increment(key) for _ in range(number)))
 async def leave(number):
     await add(number)
     await store.close()
@@ -274,10 +276,13 @@ async def main():
     await add(100)
     assert os.waitpid(pid, 0)[1] == 0
     await add(1)
-    print(await store.get("k"))
+    print(await store.get(key))
     await store.close()
 asyncio.run(main())
 """
-    command = [sys.executable, "-c", program, server.address]
+    servers = request.getfixturevalue(kind)
+    cluster = "yes" if len(servers) > 1 else "no"
+    arguments = [servers[0].address, cluster, f"forked{time.monotonic_ns()}"]
+    command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stdout == "b'211'\n", done.stderr

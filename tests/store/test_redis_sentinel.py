@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatepost.store import StoreError, StoreSettings
 from gatepost.store.redis import RedisStore
+from gatepost.store.redis_sentinel import to_address, to_rows
 from servers_redis import (
     RedisServer,
     Watched,
@@ -177,3 +180,15 @@ async def test_when_the_master_dies_writes_go_on_at_the_replica(mortal: Watched)
     assert told == 101, "nothing that was told is lost, nothing is counted twice"
     assert await store.get("n") == b"101"
     await store.close()
+
+
+WORDS = st.sampled_from([b"ip", b"port", b"name", b"127.0.0.1", b"6379", b"0", b"70000", b"\xff"])
+
+
+@given(st.lists(st.lists(WORDS | st.integers() | st.none(), max_size=8) | WORDS, max_size=4))
+def test_whatever_a_sentinel_says_is_an_address_or_an_error(reply) -> None:
+    for row in to_rows(reply):
+        try:
+            assert 0 < to_address(row).port < 65536
+        except StoreError as error:
+            assert "without address" in str(error)

@@ -214,7 +214,11 @@ def read_table(reply: Reply, asked: Address) -> list[tuple[int, int, Address]]:
             case [int(first), int(last), [bytes() | None as host, int(port), *_], *_]:
                 # a node that knows no address of its own names none
                 name = host.decode("utf-8", "replace") if host else asked.host
-                if 0 <= first <= last < REDIS_CLUSTER_HASH_SLOTS and name != "?":
+                if (
+                    0 <= first <= last < REDIS_CLUSTER_HASH_SLOTS
+                    and name != "?"
+                    and 0 < port < 65536
+                ):
                     table.append((first, last, Address(name, port, "")))
     if not table:
         raise StoreError(f"redis {asked}: no node of a cluster that is ready")

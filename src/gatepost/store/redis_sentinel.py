@@ -227,6 +227,9 @@ def to_words(reply: Reply) -> list[str]:
 def to_address(row: dict[str, str]) -> Address:
     """Where a server listens, as a Sentinel describes it."""
     try:
-        return Address(row["ip"], int(row["port"]), "")
-    except (KeyError, ValueError) as error:
-        raise StoreError(f"redis: a sentinel names a server without address: {row}") from error
+        host, port = row["ip"], int(row["port"])
+    except (KeyError, ValueError):
+        host, port = "", 0
+    if not host or not 0 < port < 65536:
+        raise StoreError(f"redis: a sentinel names a server without address: {row}")
+    return Address(host, port, "")
