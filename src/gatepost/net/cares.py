@@ -16,6 +16,7 @@ What this file works around:
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -67,43 +68,102 @@ class Alias(Exception):
         self.ttl = ttl
 
 
+Outcome = Answer | Alias
+
+
+class Question:
+    """One question under way; ``done`` is told the outcome, once."""
+
+    __slots__ = ("channel", "deadline", "done", "kind", "name")
+
+    def __init__(
+        self,
+        name: str,
+        kind: RecordType,
+        done: Callable[[Outcome], None],
+        channel: "LoopChannel",
+        deadline: float,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.done: Callable[[Outcome], None] | None = done
+        self.channel = channel
+        self.deadline = deadline
+
+    def answered(self, result: Any, error: int | None) -> None:
+        """By c-ares. It comes even after our time-out."""
+        self.channel.pending -= 1
+        if self.done is None:
+            return
+        if error is not None:
+            self.tell(Answer(CODES.get(error, "servfail")))
+            return
+        try:
+            self.tell(read_answer(result, self.name, self.kind))
+        except Alias as alias:
+            self.tell(alias)
+
+    def tell(self, outcome: Outcome) -> None:
+        done, self.done = self.done, None
+        if done is not None:
+            done(outcome)
+
+
 class CaresServer:
-    """Asks one server, ``host`` (an address) and ``port``. To be used on one event loop."""
+    """Asks one server, ``host`` (an address) and ``port``. To be used on one event loop.
+
+    All questions have the same time, so that they run out of it in the order in which they were
+    asked: one timer watches the oldest of them.
+    """
 
     def __init__(self, host: str, port: int, *, timeout: float) -> None:
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.timeout = timeout
         self.channel: LoopChannel | None = None
         self.retired: list[LoopChannel] = []
+        self.open: deque[Question] = deque()
+        self.timer: asyncio.TimerHandle | None = None
 
     async def query(self, name: str, kind: RecordType) -> Answer:
         """Ask once, at most ``timeout`` seconds. Raises :class:`Alias`, and nothing else."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        self.start(name, kind, done)
+        outcome = await future
+        if isinstance(outcome, Alias):
+            raise outcome
+        return outcome
+
+    def start(self, name: str, kind: RecordType, done: Callable[[Outcome], None]) -> None:
+        """The same without waiting: ``done`` hears the outcome, perhaps before this returns."""
         channel = self.live_channel()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[tuple[Any, int | None]] = loop.create_future()
-
-        def answered(result: Any, error: int | None) -> None:
-            channel.pending -= 1
-            if not future.done():
-                future.set_result((result, error))
-
-        def too_late() -> None:
-            if not future.done():
-                future.set_result((None, ares.ARES_ETIMEOUT))
-
+        loop = channel.loop
+        question = Question(name, kind, done, channel, loop.time() + self.timeout)
+        while self.open and self.open[0].done is None:
+            self.open.popleft()
+        self.open.append(question)
+        if self.timer is None:
+            self.timer = loop.call_at(question.deadline, self.expire)
         channel.pending += 1
-        timer = loop.call_later(self.timeout, too_late)
         try:
-            channel.query(name, TYPES[kind], answered)
-            result, error = await future
+            channel.query(name, TYPES[kind], question.answered)
         except (pycares.AresError, RuntimeError, UnicodeError):
             channel.pending -= 1
-            return Answer("servfail")
-        finally:
-            timer.cancel()
-        if error is not None:
-            return Answer(CODES.get(error, "servfail"))
-        return read_answer(result, name, kind)
+            question.tell(Answer("servfail"))
+
+    def expire(self) -> None:
+        """Tell those whose time is up, and wait for the next."""
+        self.timer = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self.open and (self.open[0].done is None or self.open[0].deadline <= now):
+            self.open.popleft().tell(Answer("timeout"))
+        if self.open and self.timer is None:  # whom we told may have asked again
+            self.timer = loop.call_at(self.open[0].deadline, self.expire)
 
     def live_channel(self) -> "LoopChannel":
         if self.channel is None or self.channel.asked >= MAX_QUERIES:
@@ -121,6 +181,10 @@ class CaresServer:
         for channel in [*self.retired, *([self.channel] if self.channel else [])]:
             channel.close()
         self.retired, self.channel = [], None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.open.clear()
 
 
 class LoopChannel:

@@ -8,7 +8,7 @@ several messages want at once is asked for once: the others wait for the same fu
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 
 from gatepost.net.answers import Answer, RecordType
 
@@ -53,7 +53,7 @@ class DnsCache:
             "notimp": failure_ttl,
         }
         self.entries: OrderedDict[Key, tuple[float, int, Answer]] = OrderedDict()
-        self.flights: dict[Key, asyncio.Task[Answer]] = {}
+        self.flights: dict[Key, Flight] = {}
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -89,31 +89,26 @@ class DnsCache:
         if entry is not None:
             self.size -= entry[1]
 
-    def flight(self, key: Key, ask: Callable[[], Coroutine[None, None, Answer]]) -> "Flight":
-        """Join the question that is already under way, or start it with ``ask``.
+    def depart(self, key: Key) -> "Flight":
+        """A question is under way: who asks the same joins it in ``flights``, until it lands.
 
-        The question outlives whoever waits for it: another message may have joined.
+        It outlives whoever waits for it, and so must not be cancelled by one of them.
         """
-        task = self.flights.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self.fly(key, ask))
-            self.flights[key] = task
-        return asyncio.shield(task)
+        flight: Flight = asyncio.get_running_loop().create_future()
+        self.flights[key] = flight
+        return flight
 
-    async def fly(self, key: Key, ask: Callable[[], Coroutine[None, None, Answer]]) -> Answer:
-        try:
-            answer = await ask()
-            self.keep(key, answer)
-            return answer
-        finally:
-            self.flights.pop(key, None)
+    def land(self, key: Key, answer: Answer) -> None:
+        """The answer has come: remember it, and tell everybody who waits."""
+        self.keep(key, answer)
+        flight = self.flights.pop(key, None)
+        if flight is not None and not flight.done():
+            flight.set_result(answer)
 
-    async def close(self) -> None:
-        """Stop what is under way; whoever waits gets a cancellation of the question."""
-        tasks = list(self.flights.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def close(self) -> None:
+        """Whoever waits gets a cancellation of the question."""
+        for flight in self.flights.values():
+            flight.cancel()
         self.flights.clear()
 
 

@@ -16,13 +16,16 @@ from typing import Protocol
 import msgspec
 
 from gatepost.net.answers import Answer, RecordType, find_query_name
-from gatepost.net.cares import Alias, CaresServer
-from gatepost.net.dns_cache import DnsCache
+from gatepost.net.cares import Alias, CaresServer, Outcome
+from gatepost.net.dns_cache import DnsCache, Flight
 from gatepost.net.errors import UpstreamError
 from gatepost.net.upstreams import Health, Upstream, UpstreamList
 
 MAX_ALIASES = 8
 """Aliases that are followed by a query of their own (a recursive server follows them itself)."""
+
+Tried = tuple[Upstream, Outcome]
+"""A server and what it said."""
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -41,8 +44,8 @@ class PromptResolver(Resolver, Protocol):
     def begin(self, name: str, type: RecordType) -> Answer | asyncio.Future[Answer]:
         """As ``query``, without waiting: the answer if it is here, else what it will come in.
 
-        The future never fails; it is cancelled when the resolver is closed, see
-        :func:`answer_of`. Cancelling it does not end the question, which others may share.
+        The future belongs to everybody who asked the same: it must not be cancelled. It never
+        fails; when the resolver is closed it is cancelled (:func:`answer_of` tells).
         """
         ...  # pragma: no cover
 
@@ -98,6 +101,7 @@ class DnsResolver:
         self.upstreams = servers or name_servers(self.settings)
         self.sockets: dict[Upstream, CaresServer] = {}
         self.statistics: dict[RecordType, TypeCount] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
         self.closed = False
 
     @property
@@ -111,7 +115,7 @@ class DnsResolver:
         if isinstance(found, Answer):
             return found
         try:
-            return await found
+            return await asyncio.shield(found)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self.closed and not (task is not None and task.cancelling()):
@@ -138,29 +142,58 @@ class DnsResolver:
             return answer
         if self.closed:
             return Answer("closed")
-        return self.cache.flight(key, lambda: self.ask(asked, type, count))
+        flight = self.cache.flights.get(key)
+        if flight is None:
+            flight = self.cache.depart(key)
+            self.ask(key, count, flight)
+        return answer_of(flight) if flight.done() else flight
 
-    async def ask(self, name: str, kind: RecordType, count: TypeCount) -> Answer:
-        """Ask the servers, along the aliases, within the limit of time."""
+    def ask(self, key: tuple[str, RecordType], count: TypeCount, flight: Flight) -> None:
+        """Ask a server. Nearly all questions end with its answer, and so need no task."""
         count.sent += 1
+        deadline = flight.get_loop().time() + self.longest
+        server = self.upstreams.pick(key=key[0])
+
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, Answer) and not outcome.failed:
+                self.upstreams.ok(server)
+                self.land(key, count, outcome)
+            elif not self.closed:
+                going_on = self.ask_on(key, count, (server, outcome), deadline)
+                task = flight.get_loop().create_task(going_on)
+                self.tasks.add(task)
+                task.add_done_callback(self.tasks.discard)
+
+        self.socket(server).start(*key, done)
+
+    def land(self, key: tuple[str, RecordType], count: TypeCount, answer: Answer) -> None:
+        count.outcomes[answer.rcode] = count.outcomes.get(answer.rcode, 0) + 1
+        self.cache.land(key, answer)
+
+    async def ask_on(
+        self, key: tuple[str, RecordType], count: TypeCount, first: Tried, deadline: float
+    ) -> None:
+        """Ask other servers, along the aliases, within the limit of time."""
+        answer = Answer("servfail")
         try:
-            async with asyncio.timeout(self.longest):
-                answer = await self.follow(name, kind)
+            async with asyncio.timeout_at(deadline):
+                answer = await self.follow(*key, first)
         except TimeoutError:
             answer = Answer("timeout")
-        count.outcomes[answer.rcode] = count.outcomes.get(answer.rcode, 0) + 1
-        return answer
+        finally:
+            if not self.closed:
+                self.land(key, count, answer)
 
-    async def follow(self, name: str, kind: RecordType) -> Answer:
+    async def follow(self, name: str, kind: RecordType, first: Tried | None) -> Answer:
         seen = {name}
         ttl = float("inf")
         for _ in range(MAX_ALIASES):
             try:
-                answer = await self.ask_in_turn(name, kind)
+                answer = await self.ask_in_turn(name, kind, first)
             except Alias as alias:
                 if alias.target in seen:
                     break
-                name, ttl = alias.target, min(ttl, alias.ttl)
+                name, ttl, first = alias.target, min(ttl, alias.ttl), None
                 seen.add(name)
                 faked = self.fake_records.get((name, kind))
                 if faked is not None:
@@ -171,18 +204,18 @@ class DnsResolver:
             )
         return Answer("servfail")
 
-    async def ask_in_turn(self, name: str, kind: RecordType) -> Answer:
-        """The first server that knows; an error of a server is another's turn."""
+    async def ask_in_turn(self, name: str, kind: RecordType, first: Tried | None) -> Answer:
+        """The first server that knows; an error of a server is another's turn. ``first`` is what
+        one of them said already."""
         tried: list[Upstream] = []
         answer = Answer("timeout")
         for _ in range(max(self.settings.retransmits, 1)):
-            server = self.upstreams.pick(key=name, exclude=tried)
-            tried.append(server)
             try:
-                answer = await self.socket(server).query(name, kind)
+                server, answer = await self.ask_next(name, kind, tried, first)
             except Alias:
-                self.upstreams.ok(server)
+                self.upstreams.ok(tried[-1])
                 raise
+            first = None
             if answer.rcode == "timeout" or answer.rcode in ("refused", "notimp", "formerr"):
                 self.upstreams.fail(server)
             else:
@@ -194,6 +227,20 @@ class DnsResolver:
                 break
         return answer
 
+    async def ask_next(
+        self, name: str, kind: RecordType, tried: list[Upstream], first: Tried | None
+    ) -> tuple[Upstream, Answer]:
+        """What the next server says, or has said; notes it in ``tried``. Raises :class:`Alias`."""
+        if first is None:
+            server = self.upstreams.pick(key=name, exclude=tried)
+            tried.append(server)
+            return server, await self.socket(server).query(name, kind)
+        server, outcome = first
+        tried.append(server)
+        if isinstance(outcome, Alias):
+            raise outcome
+        return server, outcome
+
     def socket(self, server: Upstream) -> CaresServer:
         found = self.sockets.get(server)
         if found is None:
@@ -204,7 +251,10 @@ class DnsResolver:
     async def close(self) -> None:
         """End all queries (they answer ``closed``) and close the sockets."""
         self.closed = True
-        await self.cache.close()
+        self.cache.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         for socket in self.sockets.values():
             socket.close()
         self.sockets.clear()
