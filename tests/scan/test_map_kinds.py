@@ -12,7 +12,7 @@ from gatepost.scan.map_kinds import build_lookup
 
 
 def build(kind, text, complaints=None):
-    def report(name, line, message):
+    def report(name, line, message, *, double=False):
         assert complaints is not None, message
         complaints.append((line, message))
 
@@ -176,6 +176,6 @@ def test_prefixes_agree_with_a_plain_search(networks, address):
 @given(st.binary(max_size=80), st.sampled_from(["set", "radix", "regexp", "glob_multi"]))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_make_a_map(text, kind):
-    lookup = build_lookup(kind, [MapText("t", text)], lambda *_: None)
+    lookup = build_lookup(kind, [MapText("t", text)], lambda *_, **__: None)
     lookup.find("key")
     assert len(lookup.find_all("key")) <= max(len(lookup), 1)

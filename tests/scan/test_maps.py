@@ -93,6 +93,24 @@ def test_a_bad_line_is_named_with_its_place(folder):
     assert str(library.problems[0]).startswith(f"{path}:3: ")
 
 
+def test_a_bad_element_of_a_list_is_a_mistake_of_the_configuration(folder):
+    reports = Reports()
+    section = parse('m = ["10.0.0.0/8",\n "300.1.1.1"]', "x.conf")
+    MapLibrary(folder, reports).open(
+        section["m"], kind="radix", where=section.place("m"), name="x.nets"
+    )
+    assert not reports.warnings
+    assert reports.errors[0].startswith("x.conf:2: x.nets: not an address or network")
+
+
+def test_a_list_may_name_a_key_again(folder):
+    reports = Reports()
+    library = MapLibrary(folder, reports)
+    found = library.open(["a 1", "a 2"], kind="hash", where=Where("x.conf", 1), name="x")
+    assert found.find("a") == "2" and not reports.errors
+    assert reports.warnings == ["x.conf:1: x: `a` comes twice: `2` replaces `1`"]
+
+
 def test_bad_lines_without_number_do_not_flood(folder):
     (folder / "nets").write_text("x\n" * 1 + "".join(f"x{i}\n" for i in range(1000)))
     library = MapLibrary(folder)

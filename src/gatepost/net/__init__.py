@@ -8,7 +8,7 @@ from gatepost.net.errors import DatabaseError, HttpError, MapError, NetError, Up
 from gatepost.net.fake_records import read_fake_records
 from gatepost.net.http_client import HttpAnswer, fetch, parse_url
 from gatepost.net.map_definition import MapDefinition, read_definition
-from gatepost.net.map_sources import MapSources, MapText
+from gatepost.net.map_sources import INLINE, MapSources, MapText
 from gatepost.net.resolver import (
     DnsResolver,
     PromptResolver,
@@ -21,6 +21,7 @@ from gatepost.net.task_resolver import TaskResolver
 from gatepost.net.upstreams import Health, Rotation, Upstream, UpstreamList
 
 __all__ = [
+    "INLINE",
     "AddressDatabase",
     "AddressOrigin",
     "Answer",

@@ -15,6 +15,9 @@ import zstandard
 from gatepost.net.errors import MapError
 from gatepost.net.map_definition import MapDefinition
 
+INLINE = "inline"
+"""The name of the source that the configuration itself is."""
+
 MAX_SIZE = 256 * 1024 * 1024
 """Bytes of one map, unpacked and all sources together: Rspamd's limit."""
 
@@ -59,7 +62,7 @@ class MapSources:
         texts: list[MapText] = []
         left = self.max_size
         if self.definition.inline:
-            texts.append(MapText("inline", "\n".join(self.definition.inline).encode()))
+            texts.append(MapText(INLINE, "\n".join(self.definition.inline).encode()))
         found = [path for path in self.definition.files if signatures[path] is not None]
         if not found and not self.definition.inline:
             found = [path for path in self.definition.fallbacks if signatures[path] is not None]

@@ -21,7 +21,15 @@ MapKind = Literal["set", "hash", "radix", "regexp", "regexp_multi", "glob", "glo
 KINDS: tuple[str, ...] = get_args(MapKind)
 Key = str | IPv4Address | IPv6Address
 
-Report = Callable[[str, int, str], None]
+
+class Report(Protocol):
+    """Takes what is wrong with a line of a source; of a ``double`` the last value is used."""
+
+    def __call__(
+        self, source: str, line: int, message: str, /, *, double: bool = False
+    ) -> None: ...
+
+
 """Called with the source's name, the line and what is wrong there."""
 
 MAPPED = 0xFFFF << 32
@@ -240,4 +248,4 @@ def report_double_patterns(entries: list[Entry], last: dict[str, Entry], report:
 
 def report_double(entry: Entry, old: str, report: Report) -> None:
     text = f"`{entry.key[:80]}` comes twice: `{entry.value[:40]}` replaces `{old[:40]}`"
-    report(entry.source, entry.line(), text)
+    report(entry.source, entry.line(), text, double=True)

@@ -16,9 +16,9 @@ from typing import NamedTuple, Protocol, get_args
 
 import msgspec
 
-from gatepost.net import MapError, MapSources, read_definition
+from gatepost.net import INLINE, MapError, MapSources, read_definition
 from gatepost.scan.map_kinds import EMPTY, Key, Lookup, MapKind, build_lookup
-from gatepost.ucl import Where
+from gatepost.ucl import Array, Where
 
 log = logging.getLogger("gatepost.maps")
 
@@ -42,6 +42,7 @@ class MapProblem(NamedTuple):
     file: str
     line: int
     message: str
+    double: bool = False
 
     def __str__(self) -> str:
         return (
@@ -108,10 +109,10 @@ class Map:
         problems: list[MapProblem] = []
         more = 0
 
-        def report(file: str, line: int, message: str) -> None:
+        def report(file: str, line: int, message: str, /, *, double: bool = False) -> None:
             nonlocal more
             if len(problems) < MAX_PROBLEMS:
-                problems.append(MapProblem(file, line, message))
+                problems.append(MapProblem(file, line, message, double))
             else:
                 more += 1
 
@@ -183,7 +184,7 @@ class MapLibrary:
             found = Map(read.name or name or title(read.files), wanted, MapSources(read))
             self.maps[identity] = found
             found.load()
-            self.tell(found, where)
+            self.tell(found, where, definition)
         return found
 
     def complain(self, where: Where | None, message: str) -> None:
@@ -192,17 +193,27 @@ class MapLibrary:
         else:
             log.error("%s", message)
 
-    def tell(self, changed: Map, where: Where | None = None) -> None:
-        """Report a map's problems, once for each time that they are others."""
+    def tell(self, changed: Map, where: Where | None = None, definition: object = None) -> None:
+        """Report a map's problems, once for each time that they are others.
+
+        What stands in the configuration itself (``definition``) is the configuration's mistake.
+        """
         if self.logged.get(changed, ()) == changed.problems:
             return
         self.logged[changed] = changed.problems
         for problem in changed.problems:
-            if self.reports is not None and changed.loads <= 1 and where is not None:
-                place = Where(problem.file, problem.line) if problem.line else where
-                self.reports.warning(place, f"{changed.name}: {problem.message}")
-            else:
+            if self.reports is None or changed.loads > 1 or where is None:
                 log.warning("map %s: %s", changed.name, problem)
+                continue
+            text = f"{changed.name}: {problem.message}"
+            if problem.file != INLINE:
+                place = Where(problem.file, problem.line) if problem.line else where
+                self.reports.warning(place, text)
+            elif problem.double:
+                self.reports.warning(where, text)
+            else:
+                lines = "\n".join(changed.sources.definition.inline).split("\n")
+                self.reports.error(place_of_line(definition, lines[problem.line - 1], where), text)
 
     @property
     def problems(self) -> list[MapProblem]:
@@ -261,7 +272,16 @@ def period(found: Map, interval: float) -> float:
 
 
 def title(files: tuple[Path, ...]) -> str:
-    return str(files[0]) if files else "inline"
+    return str(files[0]) if files else INLINE
+
+
+def place_of_line(definition: object, line: str, where: Where) -> Where:
+    """Where the configuration has this line of a list; the list's place if that is unclear."""
+    if isinstance(definition, Array):
+        for index, element in enumerate(definition):
+            if str(element).strip() == line.strip():
+                return definition.place(index)
+    return where
 
 
 def find_kind(kind: str, definition: object) -> MapKind:
