@@ -4,7 +4,7 @@
 import pytest
 
 from gatepost.modules.once_received import OnceReceived
-from gatepost.testing import explain, mail, scan
+from gatepost.testing import explain, mail, scan, zone
 
 SHIPPED = """
     once_received {
@@ -13,6 +13,7 @@ SHIPPED = """
         symbol_strict = "ONCE_RECEIVED_STRICT";
     }
 """
+NAMELESS = zone("7.113.0.203.in-addr.arpa. PTR liar.example.")  # it does not lead back
 HOP = "from a.example ([192.0.2.1]) by b.example; Thu, 01 Jan 2026 00:00:00 +0000"
 NAMED = "from a ({} [192.0.2.1]) by b.example; Thu, 01 Jan 2026 00:00:00 +0000"
 
@@ -49,7 +50,8 @@ def letter(*received, host=None, **more):
     ],
 )
 async def test_one_hop_and_the_name_of_the_client(host, received, hits):
-    assert (await scan(OnceReceived, letter(*received, host=host), config=SHIPPED)).hits == hits
+    given = letter(*received, host=host)
+    assert (await scan(OnceReceived, given, config=SHIPPED, dns=NAMELESS)).hits == hits
 
 
 @pytest.mark.parametrize(
@@ -64,8 +66,9 @@ async def test_one_hop_and_the_name_of_the_client(host, received, hits):
     ],
 )
 async def test_scores(host, received, scores):
-    found = (await scan(OnceReceived, letter(*received, host=host), config=SHIPPED)).scores
-    assert found == pytest.approx(scores)
+    given = letter(*received, host=host)
+    found = await scan(OnceReceived, given, config=SHIPPED, dns=NAMELESS)
+    assert found.scores == pytest.approx(scores)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,64 @@ async def test_scores(host, received, scores):
 async def test_a_mail_program_that_delivers_itself(host, headers, option):
     found = (await scan(OnceReceived, letter(HOP, host=host, headers=headers), config=SHIPPED)).hits
     assert found.get("DIRECT_TO_MX") == (None if option is None else [option])
+
+
+PTR = "7.113.0.203.in-addr.arpa."
+PTR6 = f"1.{'0.' * 23}8.b.d.0.1.0.0.2.ip6.arpa."
+
+
+@pytest.mark.parametrize(
+    "records, fail, hits, name",
+    [
+        ([f"{PTR} PTR mail.example.", "mail.example. A 203.0.113.7"], [], set(), "mail.example"),
+        (
+            [f"{PTR} PTR a.example.", f"{PTR} PTR b.example.", "b.example. A 203.0.113.7"],
+            [],
+            {"ONCE_RECEIVED"},
+            "b.example",
+        ),
+        # a name that anybody can give himself
+        ([f"{PTR} PTR mail.example.", "mail.example. A 192.0.2.1"], [], {"ONCE_RECEIVED"}, None),
+        ([f"{PTR} PTR mail.example."], ["A mail.example."], {"ONCE_RECEIVED"}, None),
+        # none at all
+        ([], [], {"ONCE_RECEIVED", "RDNS_NONE"}, None),
+        ([f"{PTR} TXT x"], [], {"ONCE_RECEIVED", "RDNS_NONE"}, None),
+        ([], [f"PTR {PTR}"], {"ONCE_RECEIVED", "RDNS_DNSFAIL"}, None),
+    ],
+)
+async def test_the_name_that_the_mta_does_not_give(records, fail, hits, name):
+    dns = zone(*records, fail=fail)
+    found = await scan(OnceReceived, letter(HOP, host=None), config=SHIPPED, dns=dns)
+    assert (found.hits.keys(), found.task.hostname) == (hits, name)
+    assert found.scores.get("RDNS_NONE", 2.0) == 2.0
+    assert found.scores.get("RDNS_DNSFAIL", 0.0) == 0.0
+
+
+async def test_the_name_of_an_ipv6_address():
+    dns = zone(f"{PTR6} PTR six.example.", "six.example. AAAA 2001:db8::1")
+    found = await scan(OnceReceived, letter(HOP, ip="2001:db8::1"), dns=dns)
+    assert found.task.hostname == "six.example"
+
+
+@pytest.mark.parametrize("client", [{"hostname": "mail.example"}, {"ip": None}])
+async def test_what_needs_no_look_up_is_not_asked(client):
+    dns = zone()
+    await scan(OnceReceived, mail(**client), dns=dns)
+    assert dns.asked == []
+
+
+async def test_an_address_of_many_names_costs_few_look_ups():
+    dns = zone(*(f"{PTR} PTR n{n}.example." for n in range(100)))
+    await scan(OnceReceived, letter(HOP), dns=dns)
+    assert len(dns.asked) == 6
+
+
+async def test_settings_that_name_a_symbol_enable_its_check_alone():
+    settings = """settings { our { priority = high; ip = "203.0.113.7";
+        apply { symbols_enabled = ["RDNS_NONE"]; } } }"""
+    found = await explain(OnceReceived, letter(HOP), config=settings)
+    assert found.hits.keys() == {"RDNS_NONE"}
+    assert found.outcomes["ONCE_RECEIVED"].reason == "settings"
 
 
 LOCAL, PUBLIC = "127.0.0.1", "203.0.113.7"
@@ -113,8 +174,9 @@ BOTH = letter(HOP, ip=LOCAL, user="anna")
 async def test_our_own_letters_are_left_alone(switches, given, skipped, option):
     result = await explain(OnceReceived, given, config=f"once_received {{ {switches} }}")
     assert result.skipped == skipped
-    assert result.outcomes["ONCE_RECEIVED"].option == (option and f"once_received.{option}")
-    assert ("ONCE_RECEIVED" in result.hits) is (skipped == "")
+    for check, symbol in (("ONCE_RECEIVED", "ONCE_RECEIVED"), ("RDNS_CHECK", "RDNS_NONE")):
+        assert result.outcomes[check].option == (option and f"once_received.{option}")
+        assert (symbol in result.hits) is (skipped == "")
 
 
 @pytest.mark.parametrize(
@@ -145,5 +207,6 @@ async def test_a_switch_that_is_not_set_is_that_of_all_modules(switches, runs):
 )
 async def test_options(options, host, hits):
     given = letter(HOP, host=host, headers={"User-Agent": "x"})
-    result = await scan(OnceReceived, given, config=f"once_received {{ {options} }}")
+    config = f"once_received {{ {options} }}"
+    result = await scan(OnceReceived, given, config=config, dns=NAMELESS)
     assert result.hits.keys() == hits

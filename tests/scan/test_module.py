@@ -67,6 +67,30 @@ class Stricter(Spf):
         yield self.STRICT()
 
 
+class Several(Module):
+    """Two checks, each with symbols of its own."""
+
+    name = "several"
+    group = "several"
+    outbound = RunAlways()
+
+    FIRST = Symbol("FIRST", 1.0, option="symbol_first")
+    SECOND = Symbol("SECOND", 1.0)
+    GONE = Symbol("GONE", 1.0, option="symbol_gone")
+
+    class Options(ModuleOptions, frozen=True):
+        symbol_first: str = "RENAMED"
+        symbol_gone: str | None = None
+
+    @runs(Stage.PREFILTER, callback="FIRST_CHECK", symbols=(FIRST, GONE))
+    def first(self, task: Task) -> PlainHits:
+        yield self.FIRST()
+
+    @runs(Stage.FILTER, callback="SECOND_CHECK")
+    def second(self, task: Task) -> PlainHits:
+        yield self.SECOND()
+
+
 class Hfilter(Module):
     """Changes rather than stops; its override is that of `Skip`."""
 
@@ -92,6 +116,11 @@ def test_the_symbols_go_with_the_first_check() -> None:
         "policies",
     )
     assert (second.explicit_disable, second.requires) == (True, ("SPF_CHECK",))
+
+
+def test_a_check_may_name_symbols_of_its_own() -> None:
+    found = {check.callback: [s.name for s in check.symbols] for check in make(Several).checks()}
+    assert found == {"FIRST_CHECK": ["RENAMED"], "SECOND_CHECK": ["SECOND"]}
 
 
 def test_options_rename_symbols_and_switch_them_on() -> None:

@@ -2,15 +2,18 @@
 """Once received: did this letter come straight from a client, and from what kind of host?
 
 Mail that passed one hop only was handed over by the machine that wrote it. Where that
-machine's name looks like a dial-up line, it is probably no mail server.
+machine's name looks like a dial-up line, it is probably no mail server. What its name is
+the DNS says, if the MTA does not.
 
 Source: direction-modules reference §10. The patterns are Lua patterns there; ours are
-regular expressions, and a pattern of letters and digits means the same in both.
+regular expressions, and a pattern of letters and digits means the same in both. Different
+from Rspamd: a name counts only if it leads back to the address, as it does for every MTA.
 """
 
 from __future__ import annotations
 
 from gatepost.scan.module import (
+    Hits,
     Module,
     ModuleOptions,
     PlainHits,
@@ -23,6 +26,8 @@ from gatepost.scan.module import (
 )
 from gatepost.scan.regexps import Regexp
 from gatepost.scan.task import Task
+
+MAX_NAMES = 5  # of one address; each costs a look-up
 
 
 class OnceReceived(Module):
@@ -45,6 +50,8 @@ class OnceReceived(Module):
         "Message has been directly delivered from MUA to local MX",
         option="symbol_mx",
     )
+    RDNS_NONE = Symbol("RDNS_NONE", 2.0, "The client's address has no name", group="hfilter")
+    RDNS_DNSFAIL = Symbol("RDNS_DNSFAIL", 0.0, "Nobody knows its name", group="hfilter")
 
     class Options(ModuleOptions, frozen=True):
         """``good_host`` and ``bad_host`` are patterns, found anywhere in the host name."""
@@ -69,6 +76,22 @@ class OnceReceived(Module):
         self.good = setup.regexps(self.options.good_host, option="good_host")
         self.bad = setup.regexps(self.options.bad_host, option="bad_host")
         self.whitelist = setup.map(self.options.whitelist, kind="radix", option="whitelist")
+
+    @runs(Stage.PREFILTER, callback="RDNS_CHECK", priority=9, symbols=(RDNS_NONE, RDNS_DNSFAIL))
+    async def find_name(self, task: Task) -> Hits:
+        """Looks up the client's name, where the MTA gave none, before anybody asks for it."""
+        if task.hostname is not None or task.ip is None:
+            return
+        answer = await task.resolver.query(task.ip.reverse_pointer, "PTR")
+        if answer.failed:
+            yield self.RDNS_DNSFAIL()
+        elif not answer.ok:
+            yield self.RDNS_NONE()
+        for name in answer.texts[:MAX_NAMES]:
+            back = await task.resolver.query(name, "A" if task.ip.version == 4 else "AAAA")
+            if str(task.ip) in back.texts:
+                task.envelope.hostname = name
+                return
 
     @runs(Stage.FILTER, callback="ONCE_RECEIVED")
     def check(self, task: Task) -> PlainHits:

@@ -164,8 +164,12 @@ def runs(
     explicit_enable: bool = False,
     empty: bool = False,
     any_direction: bool = False,
+    symbols: tuple[Symbol, ...] = (),
 ) -> Callable[[F], F]:
-    """Marks a method of a module as a check; the arguments are the fields of ``Check``."""
+    """Marks a method of a module as a check; the arguments are the fields of ``Check``.
+
+    ``symbols`` are needed where a module has several checks: those that this one inserts.
+    """
     declared = {
         "stage": stage,
         "callback": callback,
@@ -179,6 +183,7 @@ def runs(
         "explicit_enable": explicit_enable,
         "empty": empty,
         "any_direction": any_direction,
+        "symbols": symbols,
     }
 
     def mark(function: F) -> F:
@@ -236,20 +241,31 @@ class Module:
     def checks(self) -> Sequence[Check]:
         """The checks of this instance: the marked methods, in the order written.
 
-        The module's symbols belong to its first check.
+        The module's symbols belong to the first that names none of its own.
         """
+        marked = self._marked()
+        named = [self._own(declared["symbols"]) for _, declared in marked]
+        taken = {symbol.name for symbols in named for symbol in symbols}
+        others = tuple(symbol for symbol in self.symbols() if symbol.name not in taken)
         checks: list[Check] = []
-        for attribute, declared in self._marked():
+        for (attribute, declared), symbols in zip(marked, named, strict=True):
+            if not declared["symbols"]:
+                symbols, others = others, ()
             checks.append(
                 Check(
                     function=getattr(self, attribute),
                     module=self,
                     group=self.group,
-                    symbols=() if checks else tuple(self.symbols()),
-                    **declared,
+                    **{**declared, "symbols": symbols},
                 )
             )
         return checks
+
+    def _own(self, declared: Sequence[Symbol]) -> tuple[Symbol, ...]:
+        """Symbols of the class as the configuration names them, without those it switched off."""
+        attributes = [name for name, one in self._declared_symbols().items() if one in declared]
+        found = (getattr(self, attribute) for attribute in attributes)
+        return tuple(symbol for symbol in found if symbol)
 
     def duties(self, resolver: Resolver, store: Store) -> Iterable[Coroutine[Any, Any, None]]:
         """What the module does beside scanning, in every process that scans, until cancelled."""
