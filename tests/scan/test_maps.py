@@ -156,6 +156,13 @@ def test_a_change_is_swapped_in_and_an_error_changes_nothing(folder):
     assert "dave@example.org" in users and users.loads == 3
 
 
+def test_a_file_that_is_not_there_is_named(folder):
+    reports = Reports()
+    library = MapLibrary(folder, reports)
+    assert len(library.open("map:nobody", where=Where("x.conf", 3), name="x.users")) == 0
+    assert reports.warnings == [f"x.conf:3: x.users: no file {folder / 'nobody'} yet: an empty map"]
+
+
 def test_a_file_may_appear_later(folder):
     library = MapLibrary(folder)
     later = library.open("map:later", kind="regexp")

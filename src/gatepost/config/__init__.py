@@ -4,6 +4,7 @@
 from gatepost.config.bind import bind
 from gatepost.config.errors import ConfigError, Problem
 from gatepost.config.layers import (
+    DEFAULTS,
     Configuration,
     find_configuration,
     find_state,
@@ -14,6 +15,7 @@ from gatepost.config.problems import Problems, did_you_mean
 from gatepost.config.units import Bytes, Count, Fraction, Names, Raw, Score, Seconds
 
 __all__ = [
+    "DEFAULTS",
     "Bytes",
     "ConfigError",
     "Configuration",

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol, get_args
 
 import msgspec
 
+from gatepost.config import DEFAULTS
 from gatepost.net import INLINE, MapError, MapSources, read_definition
 from gatepost.scan.map_kinds import EMPTY, Key, Lookup, MapKind, build_lookup
 from gatepost.ucl import Array, Where
@@ -185,6 +186,7 @@ class MapLibrary:
             self.maps[identity] = found
             found.load()
             self.tell(found, where, definition)
+            self.tell_of_absence(found, where)
         return found
 
     def complain(self, where: Where | None, message: str) -> None:
@@ -214,6 +216,14 @@ class MapLibrary:
             else:
                 lines = "\n".join(changed.sources.definition.inline).split("\n")
                 self.reports.error(place_of_line(definition, lines[problem.line - 1], where), text)
+
+    def tell_of_absence(self, found: Map, where: Where | None) -> None:
+        """A file that is not there may be a slip of the pen, or of those that come by default."""
+        if where is None or where.file.startswith(str(DEFAULTS)) or self.reports is None:
+            return
+        if len(found.sources.files) == len(found.sources.missing) == 1:
+            path = found.sources.missing[0]
+            self.reports.warning(where, f"{found.name}: no file {path} yet: an empty map")
 
     @property
     def problems(self) -> list[MapProblem]:
