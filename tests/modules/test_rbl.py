@@ -143,6 +143,17 @@ async def test_signing_domains(rule: str, asked: str) -> None:
     assert sorted(found) == sorted(asked.split())
 
 
+async def test_a_client_that_a_letter_only_claims_is_not_asked_about_where_it_is_ours() -> None:
+    """Nobody told us the address; the letter says 10.9.9.9, which does not make it local."""
+    dns = zone()
+    letter = mail("http://evil.org/", ip=None, headers={"Received": HOME})
+    found = await ask(one("checks = [from, urls]"), letter, dns)
+    assert found.outcomes["LIST"].outcome == "ran"
+    assert dns.asked == []
+    await ask(one("checks = [from, urls]; exclude_local = false"), letter, dns)
+    assert sorted(dns.asked) == [("9.9.9.10.bl.test", "A"), ("evil.org.bl.test", "A")]
+
+
 # --- direction ----------------------------------------------------------------------------
 
 SENDERS: dict[str, dict[str, str | None]] = {
