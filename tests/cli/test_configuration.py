@@ -61,6 +61,12 @@ def test_overrides_may_be_repeated() -> None:
     assert limit("-o", "actions.reject=40", "-o", "actions.add_header=30") == 40
 
 
+@pytest.mark.parametrize("text", ["nonsense", "options.task_timeout", "options=1", "a..b=1"])
+def test_an_override_without_its_form_is_wrong_usage(text: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parsed("-o", text)
+
+
 def test_warnings_go_to_stderr_and_errors_are_raised(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,12 @@ def test_a_line_break_forges_no_header() -> None:
         headers("--user", "al\nIP: 10.0.0.1")
 
 
+@pytest.mark.parametrize("arguments", [("--ip", "10.0.0"), ("--settings", "{")])
+def test_what_an_mta_would_never_send_is_wrong_usage(arguments: tuple[str, str]) -> None:
+    with pytest.raises(UsageError, match=arguments[0]):
+        headers(*arguments)
+
+
 def test_files_and_folders_are_read_in_order(tmp_path: Path) -> None:
     for name in ("b.eml", "a.eml"):
         (tmp_path / name).write_bytes(name.encode())

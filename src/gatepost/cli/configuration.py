@@ -25,10 +25,22 @@ def add_configuration_arguments(parser: argparse.ArgumentParser) -> None:
         "--option",
         action="append",
         default=[],
+        type=_override,
         metavar="SECTION.KEY=VALUE",
         help="override one value of the configuration (repeatable), such as "
         "-o options.task_timeout=4s",
     )
+
+
+def _override(text: str) -> str:
+    """``text`` if it has the form of an override; what it says, the configuration judges."""
+    path, equals, _ = text.partition("=")
+    keys = path.split(".")
+    if not equals or len(keys) < 2 or not all(map(str.strip, keys)):
+        raise argparse.ArgumentTypeError(
+            f"expected SECTION.KEY=VALUE, such as ratelimit.max_delay=1d, found {text!r}"
+        )
+    return text
 
 
 def load_app(args: argparse.Namespace, *, quiet: bool = False) -> App:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +12,7 @@ from gatepost.cli.errors import CliError, UsageError
 from gatepost.cli.gpc_inputs import Input, find_inputs
 from gatepost.cli.gpc_request import CONTROLS, custom_header
 from gatepost.serve.reply import RequestHeaders
+from gatepost.ucl import UclError, parse
 
 
 def add_envelope_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +39,7 @@ def add_envelope_arguments(parser: argparse.ArgumentParser) -> None:
 
 def envelope_headers(args: argparse.Namespace) -> RequestHeaders:
     """The request headers that the options mean. Raises ``UsageError``."""
+    _refuse_nonsense(args)
     headers: RequestHeaders = [("User-Agent", "rspamc")]  # a scan by hand: it does not count
     for name, value in (
         ("User", args.user),
@@ -55,6 +58,20 @@ def envelope_headers(args: argparse.Namespace) -> RequestHeaders:
         if CONTROLS.search(value):
             raise UsageError(f"the value of {name} has a line break or another control character")
     return headers
+
+
+def _refuse_nonsense(args: argparse.Namespace) -> None:
+    """What a scanner would pass over in silence, because an MTA sent it, is a slip here."""
+    if args.ip and not args.ip.startswith("/"):
+        try:
+            ipaddress.ip_address(args.ip.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            raise UsageError(f"--ip {args.ip!r}: expected an IPv4 or IPv6 address") from None
+    if args.settings is not None:
+        try:
+            parse(args.settings, "--settings", safe=True)
+        except UclError as error:
+            raise UsageError(str(error)) from None
 
 
 def letters(names: list[str]) -> Iterator[tuple[str, bytes]]:
