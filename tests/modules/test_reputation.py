@@ -10,7 +10,9 @@ import math
 import pytest
 
 from gatepost.authn import DkimVerdict, SpfResult
+from gatepost.modules.asn import Asn
 from gatepost.modules.reputation import Reputation
+from gatepost.modules.spf import Spf
 from gatepost.scan.direction import ALL_DIRECTIONS
 from gatepost.scan.module import Hits, Module, PlainHits, RunAlways, Stage, Symbol, runs
 from gatepost.scan.task import Task
@@ -282,6 +284,21 @@ async def test_domains_of_links_have_a_reputation(store: Store) -> None:
     assert await store.hash_get("RR:a-example.org", ["n"]) == [b"3"]
     assert await store.hash_get("RR:b-example.org", ["n"]) == [b"3"]
     assert await store.hash_get("RR:c-example.org", ["n"]) == [None]
+
+
+async def test_what_asn_and_spf_really_find_has_a_reputation(store: Store) -> None:
+    dns = zone(
+        '7.113.0.203.asn.rspamd.com. TXT "64496|203.0.113.0/24|DE|ripencc|"',
+        'good-example.org. TXT "v=spf1 ip4:203.0.113.7 -all"',
+    )
+    rules = IP % "" + 'S { selector "spf" { } backend "redis" { } }'
+    config = f"{CORE}reputation {{ rules {{ {rules} }} }}"
+    async with Bench((Asn, Reputation, Spf), config=config, store=store, dns=dns) as one:
+        found = await one.scan(mail(sender="x@good-example.org"))
+    assert "R_SPF_ALLOW" in found.hits
+    record = hashed("v=spf1 ip4:203.0.113.7 -all", 32)
+    for key in ("a:64496", "c:DE", "i:203.0.113.7", record):
+        assert await store.hash_get(f"RR:{key}", ["n"]) == [b"1"], key
 
 
 # --- what is learnt -----------------------------------------------------------------------
