@@ -158,7 +158,7 @@ def change_places(watched: Watched) -> None:
 
 
 @pytest.mark.slow
-async def test_when_the_master_dies_writes_go_on_at_the_replica(mortal: Watched) -> None:
+async def test_when_the_master_dies_writes_go_on_at_the_replica(mortal: Watched, caplog) -> None:
     store = through(mortal, timeout=0.5)
     told = 0
     for _ in range(100):
@@ -178,6 +178,9 @@ async def test_when_the_master_dies_writes_go_on_at_the_replica(mortal: Watched)
                 await asyncio.sleep(0.02)
     assert failures, "it was not noticed that the master was gone"
     assert told == 101, "nothing that was told is lost, nothing is counted twice"
+    assert caplog.messages == [
+        f"redis: the master is now {mortal.replica.address}; it was {mortal.master.address}"
+    ]
     assert await store.get("n") == b"101"
     await store.close()
 

@@ -156,6 +156,18 @@ def test_no_scan_fails_while_a_replica_takes_over(tmp_path: Path) -> None:
             assert send_many([gatepost.scan], 80)["no action"] == BURST - 60
 
 
+@if_installed
+def test_no_scan_fails_while_a_node_of_the_cluster_is_away(tmp_path: Path) -> None:
+    with run_cluster(tmp_path / "redis") as nodes:
+        state = f'servers = "{nodes[0].address}"; cluster = yes;\n'
+        with run_gatepost(tmp_path / "node", files(state)) as gatepost:
+            assert send_many([gatepost.scan], 10) == {"no action": 10}
+            nodes[2].stop()
+            found = Counter(send(gatepost.scan, f"user{number}") for number in range(60))
+            assert found == {"no action": 60}
+            gatepost.process.wait_for("ratelimit: the store does not answer", count=5)
+
+
 def is_counted(gatepost: GatepostServer, client: redis.Redis) -> bool:
     """Whether another user's letter, which is accepted in any case, is counted there."""
     before = client.dbsize()

@@ -9,6 +9,7 @@ Source: the guidelines for Sentinel clients of Redis.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from gatepost.store.redis_link import Link, ReplicaError, Reply, UnreachableErro
 from gatepost.store.redis_servers import Address, parse_servers
 from gatepost.store.redis_topology import Group, read_from_first, run_groups
 from gatepost.store.settings import StoreSettings
+
+log = logging.getLogger("gatepost.store")
 
 SENTINEL_PORT = 5000  # Rspamd's default
 ASK_AGAIN = 0.1
@@ -136,6 +139,9 @@ class Sentinels:
             self._errors = self._settings.sentinel_master_maxerrors + 1
             return await self._assign(self._initial[0], self._initial[1:])
         self._errors = 0
+        if self._roles is not None and roles.master is not self._roles.master:
+            before, now = self._roles.master.address, roles.master.address
+            log.warning("redis: the master is now %s; it was %s", now, before)
         return roles
 
     def _is_due(self) -> bool:
@@ -153,7 +159,8 @@ class Sentinels:
                 return await self._ask_one(sentinel)
             except StoreError as error:
                 trouble = error
-        raise StoreError(f"redis: no sentinel knows the master: {trouble}") from trouble
+        why = str(trouble).removeprefix("redis: ")
+        raise StoreError(f"redis: no sentinel knows the master: {why}") from trouble
 
     async def _ask_one(self, sentinel: Link) -> Roles:
         name = self._choose(to_rows((await sentinel.run((("SENTINEL", "MASTERS"),)))[0]))
