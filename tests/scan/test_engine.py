@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -340,13 +342,28 @@ async def test_grow_factor_makes_many_small_findings_weigh_more() -> None:
     assert ran.task.result.score == pytest.approx(4.5 * factor - 1.0)
 
 
+NOT_B = Switches(symbols_disabled=frozenset({"B"}), by_id=True)
+
+
 async def test_a_symbol_that_settings_forbid_is_not_inserted() -> None:
-    switches = Switches(symbols_disabled=frozenset({"B"}), by_id=True)
     ran = await run(
         check("C", lambda task: [Hit("A"), Hit("B")], symbols=(Symbol("A"), Symbol("B"))),
-        switches=switches,
+        switches=NOT_B,
     )
     assert (ran.hits, ran.became("C")) == (["A"], "ran")
+
+
+@pytest.mark.parametrize("switches", [NO_SWITCHES, NOT_B])
+async def test_a_letter_is_out_of_memory_as_soon_as_its_scan_is_over(switches: Switches) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        ran = await run(check("C", hit("A"), symbols=(Symbol("A"), Symbol("B"))), switches=switches)
+        message = weakref.ref(ran.task.message)
+        del ran
+        assert message() is None
+    finally:
+        gc.enable()
 
 
 # Outcomes

@@ -28,7 +28,7 @@ from gatepost.scan.first_step import first_step
 from gatepost.scan.module import Check
 from gatepost.scan.outcomes import Ending, Outcome, Trace
 from gatepost.scan.plan import Level, Plan, Step
-from gatepost.scan.result import LOW
+from gatepost.scan.result import LOW, Result
 from gatepost.scan.symbol import Hit
 from gatepost.scan.task import Task
 
@@ -118,7 +118,7 @@ class Run:
         self.late: set[asyncio.Task[Any]] = set()
         self.ended: list[asyncio.Task[Any]] = []
         self.wake: asyncio.Future[None] | None = None
-        self.insert: Insert = task.result.insert if plan.permits is None else self._insert_allowed
+        self.insert = _inserter(task.result, plan)
 
     async def all_stages(self) -> None:
         """Prefilters to idempotent, as DESIGN §3 orders them."""
@@ -333,11 +333,6 @@ class Run:
             return "pre-result"
         return "skip flag" if "skip" in self.task.envelope.flags else "settings"
 
-    def _insert_allowed(self, hit: Hit) -> None:
-        permits = self.plan.permits
-        if permits is None or permits(hit.name):
-            self.task.result.insert(hit)
-
     def _failed(self, step: Step, error: BaseException, began: float) -> None:
         self.engine.failures[step.callback] += 1
         self.task.log(
@@ -361,6 +356,20 @@ class Run:
         for left in self.plan.left_out:
             callback, owner = left.check.callback, _owner(left.check)
             trace.add(Outcome(callback, owner, "skipped", left.reason, left.option))
+
+
+def _inserter(result: Result, plan: Plan) -> Insert:
+    """Puts in what the plan permits. No method of ``Run``: that would be a circle, and the letter
+    with everything made of it would stay in memory until the collector comes by."""
+    insert, permits = result.insert, plan.permits
+    if permits is None:
+        return insert
+
+    def insert_permitted(hit: Hit) -> None:
+        if permits(hit.name):
+            insert(hit)
+
+    return insert_permitted
 
 
 def _owner(check: Check) -> str:

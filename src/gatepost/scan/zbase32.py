@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import blake2b
 
 ALPHABET = "ybndrfg8ejkmcpqxot1uwisza345h769"
+PAIRS = [low + high for high in ALPHABET for low in ALPHABET]  # by ten bits
 HASH_LENGTH = 103  # characters of 64 bytes
 
 
@@ -16,7 +17,8 @@ def zbase32(data: bytes) -> str:
     """``data`` as one little-endian integer, five bits a character from the low end."""
     number = int.from_bytes(data, "little")
     length = (len(data) * 8 + 4) // 5
-    return "".join(ALPHABET[(number >> (5 * at)) & 31] for at in range(length))
+    pairs = [PAIRS[(number >> at) & 1023] for at in range(0, 5 * length, 10)]
+    return "".join(pairs)[:length]
 
 
 def hashed(text: str | bytes, length: int = HASH_LENGTH) -> str:
