@@ -42,6 +42,15 @@ def test_listeners_are_checked_too(commands: Commands) -> None:
     assert "worker-normal.inc:2: error: bind_socket: " in done.err
 
 
+def test_a_file_without_listeners_is_good_for_scanning_alone(commands: Commands) -> None:
+    commands.write({"whole.conf": "actions { reject = 15; }\n"})
+    commands.config /= "whole.conf"
+    done = commands.run("configtest")
+    assert (done.code, done.out) == (0, "syntax OK\n")
+    assert "warning: no listener" in done.err
+    assert commands.run("serve").code == 78
+
+
 def test_a_text_that_is_no_ucl_names_its_line(commands: Commands) -> None:
     commands.write({"local.d/actions.conf": "reject = 15;\nadd_header = {\n"})
     done = commands.run("configtest")

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     problems: tuple[Problem, ...]
     try:
         app = build(args.config, overrides=args.option)
-        prepare(app)
+        prepare(app, test=True)
         problems = tuple(app.problems.all)
     except ConfigError as error:
         problems = error.problems

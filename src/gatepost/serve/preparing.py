@@ -35,9 +35,12 @@ from gatepost.ucl import Object
 SCAN_PORT, MILTER_PORT = 11333, 11332
 
 
-def prepare(app: App) -> Prepared:
-    """Everything ``serve`` runs by. Raises ``ConfigError`` with every mistake of these sections."""
-    return _Preparation(app, app.problems).prepare()
+def prepare(app: App, *, test: bool = False) -> Prepared:
+    """Everything ``serve`` runs by. Raises ``ConfigError`` with every mistake of these sections.
+
+    In a ``test`` a configuration without listeners, fit for ``scan`` alone, is only warned of.
+    """
+    return _Preparation(app, app.problems, test).prepare()
 
 
 class Parts:
@@ -71,9 +74,10 @@ def answer_options(app: App) -> AnswerOptions:
 
 
 class _Preparation:
-    def __init__(self, app: App, problems: Problems) -> None:
+    def __init__(self, app: App, problems: Problems, test: bool) -> None:
         self.app = app
         self.problems = problems
+        self.test = test
 
     def prepare(self) -> Prepared:
         config, app = self.app.config, self.app
@@ -88,7 +92,8 @@ class _Preparation:
         listeners = [one for one in listeners if one.bind]
         log = bind(LogOptions, config.section("logging"), "logging", self.problems, ignored=LATER)
         if not listeners:
-            self.problems.error(None, "no listener: expected a `worker` section with bind_socket")
+            tell = self.problems.warning if self.test else self.problems.error
+            tell(None, "no listener: `serve` expects a `worker` section with bind_socket")
         count = workers.count
         self.problems.raise_errors()
 
