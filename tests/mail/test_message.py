@@ -6,12 +6,13 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gatepost.mail import Limits, Message
+from gatepost.mail import Limits, Message, ReceivedHop
 
 TEMPLATE = b"""Return-Path: <bounce@example.org>\r
 Delivered-To: <you@example.com>\r
@@ -261,3 +262,31 @@ def test_a_damaged_letter_never_raises(damages: list[tuple[int, int, bytes]]) ->
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_letter(raw: bytes) -> None:
     touch_everything(Message(raw))
+
+
+CLIENT = ReceivedHop(
+    from_hostname="laptop", real_ip=ip_address("203.0.113.7"), flags=frozenset(("artificial",))
+)
+BY_CLIENT = b"Received: from laptop ([203.0.113.7]) by mx.example\r\n"
+BY_OTHER = b"Received: from other ([192.0.2.1]) by mx.example\r\n"
+BY_NOBODY = b"Received: by mx.example (Postfix, from userid 1000)\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers, on_top, artificial",
+    [
+        (b"", False, []),  # the letter was written there
+        (BY_CLIENT, False, [False]),  # told already
+        (BY_CLIENT + BY_OTHER, False, [False, False]),
+        (BY_OTHER + BY_CLIENT, False, [True, False, False]),
+        (BY_NOBODY, False, [True, False]),
+        (BY_CLIENT, True, [True, False]),
+        (b"", True, []),
+    ],
+)
+def test_the_client_is_a_hop_where_no_header_tells_of_it(
+    headers: bytes, on_top: bool, artificial: list[bool]
+) -> None:
+    message = Message(headers + b"\r\n")
+    message.client, message.client_on_top = CLIENT, on_top
+    assert [hop.artificial for hop in message.received] == artificial

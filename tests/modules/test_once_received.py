@@ -15,6 +15,7 @@ SHIPPED = """
 """
 NAMELESS = zone("7.113.0.203.in-addr.arpa. PTR liar.example.")  # it does not lead back
 HOP = "from a.example ([192.0.2.1]) by b.example; Thu, 01 Jan 2026 00:00:00 +0000"
+OURS = "from a ({} [203.0.113.7]) by b.example; Thu, 01 Jan 2026 00:00:00 +0000"
 NAMED = "from a ({} [192.0.2.1]) by b.example; Thu, 01 Jan 2026 00:00:00 +0000"
 
 
@@ -59,10 +60,13 @@ async def test_one_hop_and_the_name_of_the_client(host, received, hits):
     [
         (None, [HOP], {"ONCE_RECEIVED": 0.1}),
         ("static.example.org", [HOP], {"ONCE_RECEIVED": 0.1, "ONCE_RECEIVED_STRICT": 4.0}),
-        # as Rspamd: once more when the hop's own host has no good name either
+        ("host.example.org", [], {"ONCE_RECEIVED": 0.1}),
+        # as Rspamd: once more when the last hop's own host has no good name either
         ("host.example.org", [HOP], {"ONCE_RECEIVED": 0.2}),
-        ("host.example.org", [NAMED.format("MAIL.example.org")], {"ONCE_RECEIVED": 0.1}),
-        ("host.example.org", [NAMED.format("host.example.org")], {"ONCE_RECEIVED": 0.2}),
+        ("host.example.org", [OURS.format("host.example.org")], {"ONCE_RECEIVED": 0.2}),
+        ("host.example.org", [OURS.format("MAIL.example.org")], {"ONCE_RECEIVED": 0.1}),
+        # what a client writes on top is not the last hop: that is the client
+        ("host.example.org", [NAMED.format("MAIL.example.org")], {"ONCE_RECEIVED": 0.2}),
     ],
 )
 async def test_scores(host, received, scores):

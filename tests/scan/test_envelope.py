@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gatepost.scan.envelope import (
     MAX_RECIPIENTS,
     Envelope,
+    client_hop,
     envelope_address,
     is_rspamc,
     parse_envelope,
@@ -225,3 +226,24 @@ def test_no_header_is_too_strange(headers: list[tuple[str, str]]) -> None:
 def test_a_long_list_of_junk_takes_no_time() -> None:
     for junk in ('"' * 300_000, "<" * 300_000, '<"' * 150_000, "\\," * 150_000, ',"\\' * 100_000):
         assert envelope(("Rcpt", junk + ",")).recipients is not None
+
+
+@pytest.mark.parametrize(
+    "more, flags",
+    [
+        ([], {"artificial"}),
+        ([("User", "al")], {"artificial", "authenticated"}),
+        ([("TLS-Cipher", "x")], {"artificial", "ssl"}),
+        ([("User", "al"), ("TLS-Cipher", "x")], {"artificial", "authenticated", "ssl"}),
+    ],
+)
+def test_the_client_as_a_hop(more: list[tuple[str, str]], flags: set[str]) -> None:
+    client = [("IP", "203.0.113.7"), ("Helo", "laptop"), ("Hostname", "a.example")]
+    hop = client_hop(envelope(*client, *more))
+    assert (str(hop.real_ip), hop.from_hostname, hop.real_hostname) == (
+        "203.0.113.7",
+        "laptop",
+        "a.example",
+    )
+    assert hop.flags == flags and hop.artificial
+    assert (hop.by_hostname, hop.proto, hop.for_, hop.timestamp) == (None, "", "", None)

@@ -10,6 +10,7 @@ import pytest
 
 from gatepost.scan.module import Hit, Module, PlainHits, RunAlways, Skip, Stage, Symbol, runs
 from gatepost.scan.scanner import local_test
+from gatepost.scan.selectors import parse_selector
 from gatepost.scan.task import Task
 from gatepost.testing import Letter, mail, scan
 
@@ -86,6 +87,27 @@ RECEIVED = (
 )
 async def test_who_the_client_is(letter: Letter, config: str, seen: str) -> None:
     assert (await scan(Sees, letter, config=config)).hits["SEEN"] == [seen]
+
+
+@pytest.mark.parametrize(
+    "letter, config, hops",
+    [
+        (mail(headers={"Received": RECEIVED}), "", ["203.0.113.7", "192.0.2.9"]),
+        (mail(ip="192.0.2.9", headers={"Received": RECEIVED}), "", ["192.0.2.9"]),
+        (mail(ip=None, headers={"Received": RECEIVED}), "", ["192.0.2.9"]),
+        (mail(ip="/run/x.sock", headers={"Received": RECEIVED}), "", ["192.0.2.9"]),
+        (mail(), "", []),
+        (
+            mail(ip="192.0.2.9", headers={"Received": RECEIVED}),
+            "options { ignore_received = yes }",
+            ["192.0.2.9", "192.0.2.9"],
+        ),
+    ],
+)
+async def test_the_client_is_the_last_hop(letter: Letter, config: str, hops: list[str]) -> None:
+    task = (await scan(Sees, letter, config=config)).task
+    assert [str(hop.real_ip) for hop in task.message.received] == hops
+    assert parse_selector("received:real_ip").values(task) == hops
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,13 @@ class Message:
     ``check_text_attachements`` (Rspamd's spelling): attached text counts as text.
     ``mime=False``: the bytes are one opaque part, of ``content_type`` and ``filename`` if
     the request named them.
+
+    ``client``: the hop that the MTA knows of, set before ``received`` is read; with
+    ``client_on_top`` it is there even if the top header tells of the same client.
     """
+
+    client: ReceivedHop | None = None
+    client_on_top = False
 
     def __init__(
         self,
@@ -179,13 +185,20 @@ class Message:
 
     @lazy
     def received(self) -> list[ReceivedHop]:
-        """The hops from the last to the first. The scanner may put an artificial one on top."""
+        """The hops from the last to the first; on top ``client``, where no header tells of it.
+
+        Milters do not see the header that their own MTA writes (direction-modules reference §0.1).
+        """
         hops: list[ReceivedHop] = []
         for header in self.headers.get_all("Received")[: self.limits.max_received]:
             hop = parse_received(header.value, self.limits)
             if hop is not None:
                 hops.append(hop)
-        return hops
+        client = self.client
+        if not hops or client is None:
+            return hops
+        told = hops[0].real_ip == client.real_ip and not self.client_on_top
+        return hops if told else [client, *hops]
 
     def _addresses(self, name: str) -> list[Address]:
         """The addresses of all headers of this name, in order."""

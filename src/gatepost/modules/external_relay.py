@@ -120,7 +120,7 @@ def _report(symbol: Symbol, task: Task) -> PlainHits:
 
 
 def _resolve(name: str, strategy: Strategy, envelope: Envelope, message: Message) -> None:
-    hop = strategy(envelope, _hops(envelope, message))
+    hop = strategy(envelope, _hops(envelope, message.received))
     if hop is None or hop.real_ip is None or hop.real_ip == envelope.ip:
         return
     if not envelope.relay:
@@ -133,20 +133,11 @@ def _resolve(name: str, strategy: Strategy, envelope: Envelope, message: Message
     envelope.helo = hop.from_hostname or f"[{hop.real_ip}]"
 
 
-def _hops(envelope: Envelope, message: Message) -> Hops:
-    """The letter's way, from the client that connected. Where the top header does not tell of
-    it (milters do not see the MTA's own), a hop is put there, as rspamd does: counts include it."""
-    received = message.received
-    if envelope.ip is None or not received or received[0].real_ip == envelope.ip:
-        return received
-    flags = {"artificial", "authenticated"} if envelope.user else {"artificial"}
-    client = ReceivedHop(
-        from_hostname=envelope.helo,
-        real_hostname=envelope.hostname,
-        real_ip=envelope.ip,
-        flags=frozenset(flags),
-    )
-    return [client, *received]
+def _hops(envelope: Envelope, received: Hops) -> Hops:
+    """The letter's way from its client on, who is not the first hop where a rule found him."""
+    ip = envelope.ip
+    found = (place for place, hop in enumerate(received) if ip is not None and hop.real_ip == ip)
+    return received[next(found, 0) :]
 
 
 def _strategy(rule: Rule, setup: Setup, path: str) -> Strategy | None:

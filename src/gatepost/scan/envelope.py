@@ -17,11 +17,18 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
-from gatepost.mail import Address
+from gatepost.mail import Address, ReceivedHop
 
 IPAddress = IPv4Address | IPv6Address
 MAX_RECIPIENTS = 1024
 MAX_ADDRESS = 1024  # RFC 5321 4.5.3.1 allows 254; IDN and routes are longer
+ARTIFICIAL = {
+    (user, tls): frozenset(
+        ("artificial", *(("authenticated",) if user else ()), *(("ssl",) if tls else ()))
+    )
+    for user in (False, True)
+    for tls in (False, True)
+}
 QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
 PATH = re.compile(rf'(?:{QUOTED}|<(?:[^<>"]++|{QUOTED})*+>?|[^,"<]++)++', re.DOTALL)
 
@@ -113,6 +120,16 @@ def envelope_address(text: str) -> Address | None:
     if not at:
         user, domain = path, ""
     return Address(addr=path, user=user, domain=domain.lower(), name="", raw=raw)
+
+
+def client_hop(envelope: Envelope) -> ReceivedHop:
+    """The client as a hop, with the flag ``artificial``: what a Received header would tell."""
+    return ReceivedHop(
+        from_hostname=envelope.helo,
+        real_hostname=envelope.hostname,
+        real_ip=envelope.ip,
+        flags=ARTIFICIAL[bool(envelope.user), "ssl" in envelope.flags],
+    )
 
 
 def is_rspamc(envelope: Envelope) -> bool:

@@ -17,7 +17,7 @@ from gatepost.scan.actions import ActionTable
 from gatepost.scan.applied import NOTHING_APPLIED, Applied
 from gatepost.scan.direction import direction_of
 from gatepost.scan.engine import Engine
-from gatepost.scan.envelope import Envelope, IPAddress
+from gatepost.scan.envelope import Envelope, IPAddress, client_hop
 from gatepost.scan.gtube import GtubePatterns, find_gtube
 from gatepost.scan.module import ClientResolver
 from gatepost.scan.outcomes import Trace
@@ -135,8 +135,12 @@ class Scanner:
         )
 
     def _guess_client(self, envelope: Envelope, message: Message) -> None:
-        """Fills in a missing client from the top Received."""
-        if envelope.socket_path or envelope.ip is not None or self.options.ignore_received:
+        """Fills in a missing client from the top Received; one that we know becomes a hop."""
+        if envelope.ip is not None:
+            message.client = client_hop(envelope)
+            message.client_on_top = self.options.ignore_received
+            return
+        if envelope.socket_path or self.options.ignore_received:
             return
         top = next(iter(message.received), None)
         if top is not None and top.real_ip is not None:
