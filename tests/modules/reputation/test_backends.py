@@ -8,14 +8,18 @@ from hashlib import md5
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gatepost.modules.reputation.backends import DnsBackend, StoreBackend, name_of
 from gatepost.modules.reputation.options import BucketOptions, DnsOptions, StoreOptions
 from gatepost.modules.reputation.scoring import Standing
 from gatepost.modules.reputation.tokens import Token
+from gatepost.net import DnsResolver, ResolverSettings, TaskResolver
 from gatepost.scan.module import Module, RunAlways
 from gatepost.scan.task import Task
 from gatepost.store import Store, StoreError
+from gatepost.store.names import to_bytes
 from gatepost.testing import mail, scan, zone
 
 
@@ -148,3 +152,30 @@ async def test_a_zone_learns_nothing(broken_store: Store) -> None:
     backend = DnsBackend(DnsOptions(list="rep.example"))
     assert not backend.learns
     await backend.learn(await task_with(broken_store), [Token("x")], 1.0)
+
+
+@given(
+    st.text(max_size=80),
+    st.sampled_from([None, 1, 7]),
+    st.booleans(),
+    st.sampled_from(["base32", "hex", "base64"]),
+)
+@settings(max_examples=150)
+def test_any_text_has_a_name_that_a_store_takes(token, length, hashed, encoding) -> None:
+    options = StoreOptions(hashlen=length, hashed=hashed, hash_encoding=encoding)
+    name = name_of(token, options)
+    assert name.startswith("RR:")
+    assert length is None or len(to_bytes(name)) <= length + 3
+    assert name == name_of(token, options)
+
+
+async def test_what_is_no_name_is_not_found() -> None:
+    resolver = DnsResolver(ResolverSettings(nameserver=("127.0.0.1:1",), retransmits=1))
+    task = await task_with()
+    task.resolver = TaskResolver(resolver)
+    try:
+        tokens = [Token(name) for name in ("x" * 64, "a..b", "caf\udce9", "two words", "\\")]
+        found = await DnsBackend(DnsOptions(list="rep.example")).read(task, tokens)
+    finally:
+        await resolver.close()
+    assert found == [None] * len(tokens)
