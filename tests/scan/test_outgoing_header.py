@@ -27,6 +27,20 @@ async def test_the_signature_holds_for_the_letter_as_it_leaves(keys):
     assert dkim.verify(sent, dnsfunc=dns_of(("dkim._domainkey.example.org", RSA)))
 
 
+async def test_what_settings_add_and_remove_is_signed_as_it_will_be(keys):
+    config = f"""dkim_signing {{ path = "{keys}/rsa.key"; }}
+        settings {{ all {{ authenticated = true; apply {{
+            add_headers {{ List-Unsubscribe = "<https://example.org/u>"; "bad name" = x }}
+            remove_headers {{ Sender = 0 }} }} }} }}"""
+    letter = mail(**ANNA, headers={"Sender": "pc@example.org"})
+    found = await scan(DkimSigning, letter, config=config)
+    sent = letter.raw.replace(b"Sender: pc@example.org\r\n", b"")
+    sent = sent.replace(b"\r\n\r\n", b"\r\nList-Unsubscribe: <https://example.org/u>\r\n\r\n", 1)
+    sent = with_signatures(sent, found.task)
+    assert dkim.verify(sent, dnsfunc=dns_of(("dkim._domainkey.example.org", RSA)))
+    assert "list-unsubscribe" in found.task.dkim_signatures[0]
+
+
 @pytest.mark.parametrize(
     "which, left",
     [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What will the header look like once the MTA has made the changes that checks asked for?
+"""What will the header look like once the MTA has made the changes that are asked of it?
 
 A signature is to hold for the letter as it leaves: a From that was rewritten, a Reply-To that
 was added are signed as they will be. The order of fields of different names means nothing here.
@@ -7,17 +7,26 @@ was added are signed as they will be. The order of fields of different names mea
 
 from __future__ import annotations
 
+import re
+
+from gatepost.scan.header_changes import header_changes
 from gatepost.scan.task import Task
+
+NAME = re.compile(r"[!-9;-~]{1,998}")
+"""A field's name (RFC 5322 2.2); the milter adds no other."""
 
 
 def outgoing_header(task: Task) -> bytes | None:
     """The header block without its empty line; ``None`` while nobody has asked for a change."""
-    if not task.added_headers and not task.removed_headers:
+    added, removed = header_changes(task)
+    if not added and not removed:
         return None
     fields = [(header.name.lower(), header.raw_line) for header in task.message.headers]
-    for name, which in task.removed_headers.items():
+    for name, which in removed.items():
         _remove(fields, name.lower(), which)
-    for header in task.added_headers:
+    for header in added:
+        if NAME.fullmatch(header.name) is None:
+            continue
         line = f"{header.name}: {header.value.strip()}\r\n".encode("utf-8", "surrogateescape")
         at = len(fields)
         if header.order is not None and header.order >= 0:

@@ -10,6 +10,7 @@ import time
 from email.header import Header
 
 from gatepost.mail import Message
+from gatepost.scan.header_changes import read_text, read_value, removed_headers
 from gatepost.scan.result import Verdict
 from gatepost.scan.task import AddedHeader, Task
 from gatepost.serve.reply import (
@@ -23,7 +24,6 @@ from gatepost.serve.reply import (
 
 DEFAULT_SUBJECT = "*** SPAM *** %s"
 MAX_SUBJECT = 2000  # characters
-MAX_POSITION = 1_000_000
 
 
 class AnswerOptions:
@@ -139,12 +139,7 @@ def _milter(task: Task) -> MilterReply | None:
         added[name] = _from_settings(value)
     for header in task.added_headers:
         _append(added, header)
-    removed: dict[str, int | list[int]] = {}
-    for name, which in settings.remove_headers.items():
-        listed = [_position(one, 0) for one in which] if isinstance(which, list) else []
-        removed[name] = listed or _position(which, 0)
-    removed.update(task.removed_headers)
-    return MilterReply(add_headers=added, remove_headers=removed)
+    return MilterReply(add_headers=added, remove_headers=removed_headers(task))
 
 
 def _append(added: dict[str, AddHeader], header: AddedHeader) -> None:
@@ -161,27 +156,5 @@ def _append(added: dict[str, AddHeader], header: AddedHeader) -> None:
 
 def _from_settings(value: object) -> AddHeader:
     if isinstance(value, list):
-        return [_header_value(item) for item in value]
-    return _header_value(value) if isinstance(value, dict) else _text(value)
-
-
-def _header_value(value: object) -> HeaderValue:
-    if not isinstance(value, dict):
-        return HeaderValue(_text(value))
-    order = value.get("order", value.get("index"))
-    return HeaderValue(_text(value.get("value", "")), None if order is None else _position(order))
-
-
-def _position(value: object, otherwise: int = -1) -> int:
-    """A header's position, from settings, which may hold anything."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        return otherwise
-    return int(min(max(value, -MAX_POSITION), MAX_POSITION))
-
-
-def _text(value: object) -> str:
-    """A header's value, from settings: a header field is one line of whole characters."""
-    text = str(value)
-    if not text.isprintable():
-        text = " ".join(text.split()).encode("utf-8", "replace").decode()
-    return text
+        return [HeaderValue(*read_value(item)) for item in value]
+    return HeaderValue(*read_value(value)) if isinstance(value, dict) else read_text(value)
