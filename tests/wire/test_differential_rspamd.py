@@ -24,8 +24,9 @@ PUBLIC, LOCAL, LISTED = "203.0.113.7", "10.0.0.5", "198.51.100.9"
 
 SHARED = {
     "local.d/actions.conf": "rewrite_subject = 10;",
-    # It has a score, and asks the DNS for names.
+    # They have scores, and ask the DNS for names.
     "local.d/once_received.conf": "enabled = false;",
+    "local.d/hfilter.conf": "enabled = false;",
     # It would refuse letters because of the letters before them; it has a test of its own.
     "local.d/greylist.conf": "enabled = false;",
     "local.d/groups.conf": """
