@@ -135,7 +135,7 @@ CONTENT: dict[str, Extractor] = {
         build_header,
     ),
     "received": Extractor(
-        "[field]", "the hops of the Received headers, or one field of each", build_received
+        "[field]", "the hops of the letter, the client first, or one field of each", build_received
     ),
     "received_count": Extractor(
         "", "how many hops there are", text(lambda task: str(len(task.message.received)))
