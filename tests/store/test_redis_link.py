@@ -18,7 +18,7 @@ import redis
 
 from gatepost.store import StoreError, StoreSettings
 from gatepost.store.redis import RedisStore
-from gatepost.store.redis_link import CONNECTIONS, LONGEST_PAUSE
+from gatepost.store.redis_link import CONNECTIONS, LONGEST_PAUSE, TOGETHER
 from servers_redis import RedisServer, needs_redis, start_redis
 from tls_certificates import Certificates, make_certificates
 
@@ -226,6 +226,30 @@ async def test_many_callers_share_a_few_connections(server: RedisServer) -> None
     with redis.Redis(port=server.port, protocol=2) as client:
         assert len(client.client_list()) <= CONNECTIONS + 1
     await store.close()
+
+
+async def test_what_the_checks_of_a_message_ask_first_is_one_round_trip(
+    server: RedisServer, store: RedisStore
+) -> None:
+    await store.set("a", b"1")
+    with redis.Redis(port=server.port, protocol=2) as client:
+        before = len(client.client_list())
+        found = await asyncio.gather(
+            store.get("a"),
+            store.get_many(["a", "b"]),
+            store.increment("c"),
+            store.hash_get("a", ["x"]),  # of another type: this one's error is its own
+            return_exceptions=True,
+        )
+        after = len(client.client_list())
+    assert found[:3] == [b"1", [b"1", None], 1]
+    assert isinstance(found[3], StoreError) and not found[3].temporary
+    assert before == after  # all four shared the one connection there was
+
+
+async def test_more_than_fits_into_one_exchange_is_several(store: RedisStore) -> None:
+    calls = [store.increment("n") for _ in range(2 * TOGETHER + 1)]
+    assert sorted(await asyncio.gather(*calls)) == list(range(1, 2 * TOGETHER + 2))
 
 
 async def test_who_is_cancelled_takes_nobody_s_reply(store: RedisStore) -> None:

@@ -2,18 +2,20 @@
 """How do commands get to one Redis server and replies back?
 
 The only file that sees an exception of ``redis``. Commands that are given together travel
-together: one write, one wait. Connections are made when needed and used by one caller at a
-time; one that failed, timed out or was cancelled is thrown away, since its replies
-can no longer be told apart. After a failure the server is left alone for a moment that
-doubles each time, so that a dead server costs a message nothing.
+together: one write, one wait. That holds also for commands of several callers between two
+turns of the loop, so that all that the checks of a message ask first is one round trip.
+Connections are made when needed and used by one exchange at a time; one that failed or timed
+out is thrown away, since its replies can no longer be told apart. A caller that is cancelled
+leaves the exchange alone: others may wait for it. After a failure the server is left alone
+for a moment that doubles each time, so that a dead server costs a message nothing.
 
 No command is ever sent twice: nobody knows whether the first one was carried out.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.connection import AbstractConnection
@@ -34,6 +36,7 @@ Command: TypeAlias = tuple[bytes | str | int | float, ...]
 Reply: TypeAlias = "bytes | int | list[Reply] | StoreError | None"
 
 CONNECTIONS = 16
+TOGETHER = 256  # commands of several callers in one exchange
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
 
@@ -64,6 +67,13 @@ class RedirectedError(StoreError):
         self.asking = asking
 
 
+class Waiting(NamedTuple):
+    """Commands that somebody gave, and where he waits for the replies."""
+
+    commands: Sequence[Command]
+    replies: asyncio.Future[list[Reply]]
+
+
 class Link:
     """The connections of one process to one server.
 
@@ -85,6 +95,8 @@ class Link:
         self._pause = 0.0
         self._retry_at = 0.0
         self._trouble = ""
+        self._waiting: list[Waiting] = []
+        self._exchanges: set[asyncio.Task[None]] = set()
 
     @property
     def is_failing(self) -> bool:
@@ -99,6 +111,39 @@ class Link:
         if self._pause and self._monotonic() < self._retry_at:
             message = f"redis {self.address}: {self._trouble} (left alone for a moment)"
             raise UnreachableError(message)
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(commands, loop.create_future())
+        self._waiting.append(waiting)
+        if len(self._waiting) == 1:
+            loop.call_soon(self._send)
+        return await waiting.replies
+
+    def _send(self) -> None:
+        """Sends what was given since the last turn of the loop."""
+        given, self._waiting = self._waiting, []
+        loop = asyncio.get_running_loop()
+        for batch in _batches(given):
+            exchange = loop.create_task(self._serve(batch))
+            self._exchanges.add(exchange)
+            exchange.add_done_callback(self._exchanges.discard)
+
+    async def _serve(self, batch: Sequence[Waiting]) -> None:
+        """Exchanges the commands of several callers, and gives each his replies."""
+        try:
+            replies = iter(await self._run([c for waiting in batch for c in waiting.commands]))
+        except BaseException as error:
+            for waiting in batch:
+                if not waiting.replies.done():
+                    waiting.replies.set_exception(_alike(error))
+            if not isinstance(error, StoreError):
+                raise
+            return
+        for waiting in batch:
+            own = [next(replies) for _ in waiting.commands]
+            if not waiting.replies.done():
+                waiting.replies.set_result(own)
+
+    async def _run(self, commands: Sequence[Command]) -> list[Reply]:
         connection = None
         try:
             async with asyncio.timeout(self._settings.timeout), self._slots:
@@ -157,13 +202,37 @@ class Link:
         return kind(f"redis {self.address}: {trouble}")
 
     async def close(self) -> None:
-        """Closes the connections that nobody uses just now, in peace."""
+        """Closes the connections, in peace, when what is under way has its replies."""
+        await asyncio.gather(*self._exchanges, return_exceptions=True)
         await self._drop(nowait=False)
 
     async def _drop(self, *, nowait: bool) -> None:
         idle, self._idle = self._idle, []
         for connection in idle:
             await connection.disconnect(nowait=nowait)
+
+
+def _batches(given: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+    """Those that travel together: up to ``TOGETHER`` commands, nobody's torn apart."""
+    batch: list[Waiting] = []
+    count = 0
+    for waiting in given:
+        if batch and count + len(waiting.commands) > TOGETHER:
+            yield batch
+            batch, count = [], 0
+        batch.append(waiting)
+        count += len(waiting.commands)
+    if batch:
+        yield batch
+
+
+def _alike(error: BaseException) -> StoreError:
+    """The error for one of several callers: each has one of his own to raise."""
+    if isinstance(error, StoreError):
+        own = type(error)(str(error), temporary=error.temporary)
+        own.__cause__ = error.__cause__
+        return own
+    return StoreError(f"redis: the exchange ended: {type(error).__name__}")
 
 
 async def receive(connection: AbstractConnection) -> Reply:
