@@ -91,6 +91,8 @@ class Rule:
         self.hashing = hashing_of(options)
         self.prefixes = options.symbols_prefixes
         self.white = frozenset(self._white_symbols())
+        maps = (around.whitelist, around.url_whitelist) if not options.ignore_whitelist else ()
+        self.whitelists = tuple(one for one in maps if one is not None)
         self.is_black = not (options.is_whitelist or options.ignore_whitelist)
 
     @property
@@ -156,16 +158,13 @@ class Rule:
         """The questions by the name to look up, each once."""
         found: dict[str, Request] = {}
         memo: dict[object, Any] = task.variables.setdefault(VALUES, {})
-        allowed = self.allowed(task)
+        white: Mapping[str, set[str]] = task.variables.get(WHITELISTED, {}) if self.is_black else {}
         plain = self.hashing is None or self.options.resolve_ip
         plain = plain and self.around.script is None
         zone = "" if self.options.resolve_ip else f".{self.zone}"
         for source in self.around.sources:
-            values: Sequence[Value] | None = memo.get(source.key)
-            if values is None:
-                values = memo[source.key] = source.read(task)
-            for value in values:
-                if allowed is not None and allowed(value, source.label):
+            for value in self.values(source, task, memo):
+                if white and vouched_for(value, source.label, white):
                     continue
                 name = f"{value.name}{zone}" if plain else self.name_of(value, task, memo)
                 if not value.name if plain else not name:
@@ -177,25 +176,23 @@ class Rule:
                     request.join(source.label, source.forced)
         return found
 
-    def allowed(self, task: Task) -> Callable[[Value, str], bool] | None:
-        """Tells whom not to ask about: what a whitelist, or a list of good senders, has."""
-        around, options = self.around, self.options
-        if options.ignore_whitelist:
-            return None
-        white: Mapping[str, set[str]] = {}
-        if self.is_black:
-            white = task.variables.get(WHITELISTED, white)
-        maps = [one for one in (around.whitelist, around.url_whitelist) if one is not None]
-        if not white and not maps:
-            return None
+    def values(self, source: Source, task: Task, memo: dict[object, Any]) -> Sequence[Value]:
+        """What the source finds in the message, without what the whitelists have.
 
-        def test(value: Value, label: str) -> bool:
-            keys = (value.shown, value.domain) if value.domain else (value.shown,)
-            return any(
-                label in white.get(key, ()) or any(key in one for one in maps) for key in keys
-            )
-
-        return test
+        Read once for all rules that read the same, and sifted once for those that have the same
+        whitelists.
+        """
+        values: Sequence[Value] | None = memo.get(source.key)
+        if values is None:
+            values = memo[source.key] = source.read(task)
+        maps = self.whitelists
+        if not values or not maps:
+            return values
+        key = (source.key, maps)
+        sifted: Sequence[Value] | None = memo.get(key)
+        if sifted is None:
+            sifted = memo[key] = [value for value in values if not is_listed(value, maps)]
+        return sifted
 
     def name_of(self, value: Value, task: Task, memo: dict[object, Any]) -> str:
         """The name to look up for a value that is hashed or goes through a script; else empty."""
@@ -299,6 +296,17 @@ class Rule:
                 name = self._named(symbol, prefix)
                 if name not in options.whitelist_exception:
                     yield name
+
+
+def is_listed(value: Value, maps: Iterable[Map]) -> bool:
+    """Whether one of the maps has the value, or the domain of a mail address."""
+    keys = (value.shown, value.domain) if value.domain else (value.shown,)
+    return any(key in one for one in maps for key in keys)
+
+
+def vouched_for(value: Value, label: str, white: Mapping[str, set[str]]) -> bool:
+    """Whether a list of good senders has the value, for the same kind of check."""
+    return label in white.get(value.shown, ()) or label in white.get(value.domain, ())
 
 
 async def as_they_end(waiting: Iterable[Future]) -> AsyncIterator[Future]:
