@@ -46,7 +46,7 @@ async def test_a_proper_letter_has_nothing() -> None:
     [
         ("10.0.0.1", {"HFILTER_HELO_BADIP": ["10.0.0.1", "1"]}),
         ("[10.0.0.1]", {"HFILTER_HELO_BADIP": ["10.0.0.1", "1"]}),
-        ("[8.8.8.8]", {"HFILTER_HELO_BAREIP": ["8.8.8.8"]}),
+        ("[8.8.8.8]", {"HFILTER_HELO_BAREIP": ["8.8.8.8", "1"]}),
         ("LAPTOP", {"HFILTER_HELO_5": ["LAPTOP"]}),
         ("a.dsl.example.org", {"HFILTER_HELO_4": ["a.dsl.example.org"]}),
         ("a.vps.example.org", {"HFILTER_HELO_1": ["a.vps.example.org"]}),
@@ -144,9 +144,9 @@ async def test_message_id(message_id: str, hits: dict[str, list[str]]) -> None:
 @pytest.mark.parametrize(
     "body, share, more",
     [
-        (LINK, 31 / 33, {"HFILTER_URL_ONELINE": ["plain:0:1"]}),
-        (LINK.strip(), 1.0, {}),  # no line at all
-        (f"\r\n{LINK}", 31 / 35, {}),  # two
+        (LINK, 31 / 33, {}),
+        (LINK + LINK, 62 / 66, {"HFILTER_URL_ONELINE": ["plain:0:1"]}),
+        (LINK * 3, 93 / 99, {}),
     ],
 )
 async def test_letters_of_links(body: str, share: float, more: dict[str, list[str]]) -> None:
@@ -169,7 +169,7 @@ async def test_the_weight_of_links_grows_with_their_share() -> None:
 @pytest.mark.parametrize(
     "symbol, given, score",
     [
-        ("HFILTER_URL_ONELINE", letter(LINK), 2.5),
+        ("HFILTER_URL_ONELINE", letter(LINK + LINK), 2.5),
         ("HFILTER_HELO_BADIP", letter(helo="10.0.0.1"), 4.5),
         ("HFILTER_HELO_BAREIP", letter(helo="8.8.8.8"), 3.0),
         ("HFILTER_HELO_1", letter(helo="a.vps.example"), 0.5),
@@ -200,7 +200,7 @@ async def test_scores(symbol: str, given: Letter, score: float) -> None:
 
 
 BAD = {
-    "body": LINK,
+    "body": LINK + LINK,
     "helo": "a.dsl.example",
     "hostname": None,
     "sender": "a@none.example",

@@ -24,14 +24,20 @@ def two_parts(plain: str, html: str) -> str:
     "letter, kind, share, lines",
     [
         (PLAIN + URL, "plain", 1.0, 0),
-        (PLAIN + f"{URL}\r\n", "plain", 31 / 33, 1),
-        (PLAIN + f"{URL}\r\n{URL}\r\n", "plain", 62 / 66, 2),
+        (PLAIN + f"{URL}\r\n", "plain", 31 / 33, 0),
+        (PLAIN + f"{URL}\r\n\r\n", "plain", 31 / 35, 0),
+        (PLAIN + f"{URL}\r\n{URL}\r\n", "plain", 62 / 66, 1),
+        (PLAIN + f"\r\n\r\n{URL}", "plain", 31 / 35, 1),
+        (PLAIN + f"{URL}\n\n{URL}\n{URL}", "plain", 93 / 96, 2),
         (PLAIN + "www.example.org/abc", "plain", 1.0, 0),  # no scheme was written
         (PLAIN + "x" * 31 + " " + URL, "plain", 31 / 63, 0),
-        (HTML + f'<a href="{URL}">click here</a>', "html", 1.0, 0),
-        (HTML + f'<a href="{URL}">click</a> there', "html", 5 / 11, 0),
-        (HTML + f'<p>one<p><a href="{URL}">two</a>', "html", 3 / 7, 1),
-        (two_parts(URL, f'<a href="{URL}">click</a> there'), "html", 5 / 11, 0),
+        (HTML + f'<a href="{URL}">{URL}</a>', "html", 1.0, 0),
+        (HTML + f'<a href="{URL}">{URL} and so on</a>', "html", 1.0, 0),
+        (HTML + f'<a href="{URL}">{URL}</a> there', "html", 31 / 37, 0),
+        (HTML + f'<a href="{URL}">{URL}</a><br>' * 5, "html", 155 / 159, 4),
+        (HTML + f'<p>one<p><a href="{URL}">{URL}</a>', "html", 31 / 35, 1),
+        (HTML + f"<p>one<p>{URL}", "html", 31 / 35, 1),  # no link, but a URL
+        (two_parts("words", f'<a href="{URL}">{URL}</a> there'), "html", 31 / 37, 0),
     ],
 )
 def test_share_of_links(letter: str, kind: str, share: float, lines: int) -> None:
@@ -48,6 +54,7 @@ def test_share_of_links(letter: str, kind: str, share: float, lines: int) -> Non
         PLAIN,
         HTML + "no link",
         HTML + f'<a href="{URL}"></a>',  # shows nothing
+        HTML + f'<a href="{URL}">click here</a>',  # shows no URL
         two_parts(URL, "no link"),  # HTML counts
         "Content-Type: image/png\r\n\r\nx",
     ],

@@ -175,7 +175,7 @@ class HFilter(Module):
             if is_reserved(helo):
                 yield self.HELO_BADIP(helo, "1")
             elif is_address(helo):
-                yield self.HELO_BAREIP(helo)
+                yield self.HELO_BAREIP(helo, "1")
             else:
                 helo_weight = weigh_helo(helo)
                 if not helo_weight and task.ip is not None:

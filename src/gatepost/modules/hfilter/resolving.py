@@ -59,7 +59,8 @@ async def find_faults(resolver: TaskResolver, host: str, ip: IPAddress | None = 
 
 async def _dead_targets(resolver: TaskResolver, exchangers: Answer) -> tuple[str, ...]:
     records = sorted(record for record in exchangers.records if isinstance(record, Mx))
-    targets = [record.host for record in records[:MAX_TARGETS]]
+    # "." is no target, but says that no mail is taken (RFC 7505): nothing of this check.
+    targets = [record.host for record in records if record.host != "."][:MAX_TARGETS]
     begin_look_ups(resolver, targets)
     dead: list[str] = []
     for target in targets:
