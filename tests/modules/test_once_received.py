@@ -153,12 +153,14 @@ INBOUND = letter(HOP, ip=PUBLIC)
 FROM_LOCAL = letter(HOP, ip=LOCAL)
 AUTHENTICATED = letter(HOP, ip=PUBLIC, user="anna")
 BOTH = letter(HOP, ip=LOCAL, user="anna")
+NO_IP = letter(HOP, ip=None)  # the one in Received is looked up, and makes nobody local
 
 
 @pytest.mark.parametrize(
     "switches, given, skipped, option",
     [
         ("", INBOUND, "", None),
+        ("", NO_IP, "", None),
         ("", FROM_LOCAL, "local", "check_local"),
         ("", AUTHENTICATED, "authenticated", "check_authed"),
         ("", BOTH, "authenticated", "check_authed"),
