@@ -20,11 +20,16 @@ LINE_ENDS = re.compile(r"[\r\n]+(?=[^\r\n])")
 
 
 class LinkShare(NamedTuple):
-    """``share`` of the text's characters that are URLs; ``lines`` counts line ends in it."""
+    """``share`` of the characters of the text in ``parts`` that are URLs."""
 
     kind: str
     share: float
-    lines: int
+    parts: Sequence[TextPart]
+
+    @property
+    def lines(self) -> int:
+        """Line ends in the text; few letters have so many links that it matters."""
+        return sum(len(LINE_ENDS.findall(part.text)) for part in self.parts)
 
 
 def find_link_share(message: Message) -> LinkShare | None:
@@ -41,8 +46,7 @@ def _share(kind: str, parts: Sequence[TextPart], linked: int) -> LinkShare | Non
     length = sum(len(part.text) for part in parts)
     if not linked or not length:
         return None
-    lines = sum(len(LINE_ENDS.findall(part.text)) for part in parts)
-    return LinkShare(kind, linked / length, lines)
+    return LinkShare(kind, linked / length, parts)
 
 
 def _shown(message: Message, html: Html) -> int:
