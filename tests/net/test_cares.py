@@ -8,7 +8,7 @@ import pytest
 
 from dns_server import DnsServer
 from gatepost.net import Answer, Mx, Soa
-from gatepost.net.cares import MAX_QUERIES, CaresServer
+from gatepost.net.cares import MAX_HEARD, MAX_QUERIES, CaresServer
 
 ZONE = (
     """
@@ -107,14 +107,25 @@ async def test_closing_ends_what_is_under_way(server):
     assert {answer.rcode for answer in await asked} == {"closed"}
 
 
-async def test_the_channel_is_renewed_before_its_hidden_cache_grows(server, cares):
+@pytest.mark.parametrize("spent", [{"asked": MAX_QUERIES}, {"heard": MAX_HEARD}])
+async def test_the_channel_is_renewed_before_its_hidden_cache_grows(server, cares, spent):
     await cares.query("a.test", "A")
     first = cares.channel
-    first.asked = MAX_QUERIES
+    for name, count in spent.items():
+        setattr(first, name, count)
     await cares.query("a.test", "A")
     await cares.query("a.test", "A")
     assert cares.channel is not first and first.closed and not cares.retired
     assert server.asked["a.test", "A"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "least", "most"),
+    [("huge.test", "TXT", 61_200, 62_000), ("a.test", "A", 400, 1000), ("none.test", "A", 0, 0)],
+)
+async def test_what_is_heard_is_weighed(cares, name, kind, least, most):
+    await cares.query(name, kind)
+    assert least <= cares.channel.heard <= most
 
 
 async def test_a_name_that_c_ares_refuses_is_an_outcome(cares):

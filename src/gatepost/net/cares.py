@@ -9,7 +9,8 @@ so a lost packet costs less than the time-out; the time-out of a query is ours a
 What this file works around:
 
 * c-ares 1.34 caches answers itself and pycares cannot switch that off, nor bound it: the channel
-  is exchanged for a new one every ``MAX_QUERIES`` queries, and the old one goes once it is idle.
+  is exchanged for a new one every ``MAX_QUERIES`` queries or ``MAX_HEARD`` bytes of answers, and
+  the old one goes once it is idle.
 * ``Channel.close`` destroys on a thread of its own, from which c-ares would report closed sockets:
   the queries are cancelled first, here, so that by then no socket is left to report.
 """
@@ -26,8 +27,10 @@ from pycares import errno as ares
 from gatepost.net.answers import Answer, Mx, Rcode, Record, RecordType, Soa
 
 MAX_QUERIES = 4096
+MAX_HEARD = 8 * 1024 * 1024
 MAX_CNAMES = 16
 """Aliases followed inside one answer."""
+RECORD_BYTES = 200
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes, as far as the kernel allows: a message may ask thousands of questions in one go, whose
 answers all come before we look at the first."""
@@ -93,6 +96,8 @@ class Question:
     def answered(self, result: Any, error: int | None) -> None:
         """By c-ares. It comes even after our time-out."""
         self.channel.pending -= 1
+        if error is None:
+            self.channel.heard += weigh(result, self.kind)
         if self.done is None:
             return
         if error is not None:
@@ -166,7 +171,7 @@ class CaresServer:
             self.timer = loop.call_at(self.open[0].deadline, self.expire)
 
     def live_channel(self) -> "LoopChannel":
-        if self.channel is None or self.channel.asked >= MAX_QUERIES:
+        if self.channel is None or self.channel.is_full:
             if self.channel is not None:
                 self.retired.append(self.channel)
             self.channel = LoopChannel(self.address, self.timeout)
@@ -193,6 +198,7 @@ class LoopChannel:
     def __init__(self, address: str, timeout: float) -> None:
         self.loop = asyncio.get_running_loop()
         self.asked = 0
+        self.heard = 0
         self.pending = 0
         self.closed = False
         self.readers: set[int] = set()
@@ -207,6 +213,11 @@ class LoopChannel:
             sock_state_cb=self.watch,
             socket_receive_buffer_size=RECEIVE_BUFFER,
         )
+
+    @property
+    def is_full(self) -> bool:
+        """Its hidden cache may have grown as far as it may."""
+        return self.asked >= MAX_QUERIES or self.heard >= MAX_HEARD
 
     def query(self, name: str, kind: int, callback: Callable[[Any, int | None], None]) -> None:
         self.asked += 1
@@ -258,6 +269,15 @@ class LoopChannel:
         for fd in self.writers:
             self.loop.remove_writer(fd)
         self.channel.close()
+
+
+def weigh(result: Any, kind: RecordType) -> int:
+    """Roughly the bytes that an answer takes in c-ares, of which only texts can be long."""
+    weight = RECORD_BYTES * (len(result.answer) + len(result.authority) + len(result.additional))
+    if kind == "TXT":
+        text = pycares.QUERY_TYPE_TXT
+        weight += sum(len(one.data.data) for one in result.answer if one.type == text)
+    return weight
 
 
 def read_answer(result: Any, name: str, kind: RecordType) -> Answer:
