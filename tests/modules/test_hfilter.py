@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from gatepost.modules.hfilter import HFilter
+from gatepost.modules.once_received import OnceReceived
 from gatepost.testing import Letter, Scanned, explain, mail, scan, zone
 
 ALL = """
@@ -273,3 +274,12 @@ async def test_a_switch_that_is_not_set_is_that_of_all_modules() -> None:
 
 async def test_without_an_address_helo_is_not_looked_up() -> None:
     assert (await scanned(letter(helo="none.example", ip=None))).hits == {}
+
+
+async def test_a_name_that_the_mta_did_not_give_but_the_dns_knows_is_one() -> None:
+    pointer = "7.113.0.203.in-addr.arpa. PTR mail.example.org."
+    dns = zone(pointer, f"mail.example.org. A {CLIENT}", "example.org. A 192.0.2.1")
+    config = "hfilter { hostname_enabled = yes; }"
+    found = await scan([HFilter, OnceReceived], letter(hostname=None), config=config, dns=dns)
+    assert "HFILTER_HOSTNAME_UNKNOWN" not in found.hits
+    assert found.task.hostname == "mail.example.org"

@@ -103,7 +103,7 @@ class Options(ModuleOptions, frozen=True):
     verify_greeting: bool = False
     """Whether to read the greeting, too; also as `wait_for_greeting`."""
     send_quit: bool = False
-    """Whether to read all of the greeting and to say QUIT."""
+    """With `verify_greeting`: reads all of the greeting, and says QUIT."""
     expire: Seconds = 86_400.0
     """How long it is kept that an address answers as a mail server, or does not greet."""
     expire_dns: Seconds = 1800.0
