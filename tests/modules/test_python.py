@@ -229,6 +229,8 @@ async def test_a_rule_asks_dns_and_keeps_state(rules: Rules) -> None:
         ("return hit('MIEN')", "MIEN is none of the symbols of MINE"),
         ("return task.nothing", "AttributeError"),
         ("raise SystemError", "SystemError"),
+        ("raise SystemExit(3)", "RuleError: a rule may not exit"),
+        ("exit(3); yield True", "RuleError: a rule may not exit"),
     ],
 )
 async def test_a_failing_rule_fails_alone(rules: Rules, body: str, complaint: str) -> None:

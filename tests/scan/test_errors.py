@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from gatepost.errors import GatepostError
-from gatepost.scan.errors import DeclarationError, ExpressionError, ScanError
+from gatepost.scan.errors import DeclarationError, ExpressionError, RuleError, ScanError
 
 
-@pytest.mark.parametrize("error", [DeclarationError, ExpressionError])
+@pytest.mark.parametrize("error", [DeclarationError, ExpressionError, RuleError])
 def test_one_catch_is_enough_for_all(error: type[ScanError]) -> None:
     with pytest.raises(ScanError, match="what went wrong"):
         raise error("what went wrong")

@@ -12,6 +12,7 @@ import pytest
 
 from gatepost.plugin import Task, hit, symbol
 from gatepost.scan.direction import ALL_DIRECTIONS
+from gatepost.scan.errors import RuleError
 from gatepost.scan.python_rules import Rule, rules_of
 
 
@@ -64,12 +65,12 @@ def test_what_a_rule_returns_is_what_it_found(
 
 @pytest.mark.parametrize("found", [b"bytes", {"a": 1}, object(), 1j])
 def test_anything_else_is_a_mistake_that_says_what_is_expected(found: object) -> None:
-    with pytest.raises(TypeError, match=r"MINE returned .*; expected True, False, None, text"):
+    with pytest.raises(RuleError, match=r"MINE returned .*; expected True, False, None, text"):
         rule_of(mine).hits(found)
 
 
 def test_a_symbol_that_was_not_declared_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="OTHR is none of the symbols of MINE"):
+    with pytest.raises(RuleError, match="OTHR is none of the symbols of MINE"):
         rule_of(mine).hits(hit("OTHR"))
 
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepost.serve.errors import ScanFailed
-from gatepost.serve.log_format import MAX_MESSAGE, NOTICE, LineFormat, describe
+from gatepost.serve.log_format import MAX_MESSAGE, NOTICE, LineFormat
 from gatepost.serve.log_options import LogOptions
 
 WHEN = time.mktime((2026, 11, 23, 6, 30, 21, 0, 0, -1)) + 0.123456
@@ -114,19 +113,6 @@ def test_an_exception_is_its_type_and_place_but_not_a_library_s_words():
     what.exc_info = (type(error), error, error.__traceback__)
     text = line(what)
     assert re.search(r"failed: ValueError at serve/test_log_format\.py:\d+\(raised\)$", text)
-
-
-@pytest.mark.parametrize(
-    "error, text",
-    [
-        (ScanFailed("the store is away"), "ScanFailed: the store is away"),
-        (OSError(28, "No space left on device"), "OSError: No space left on device"),
-        (KeyError("secret"), "KeyError"),
-    ],
-)
-def test_words_of_ours_and_of_the_system_are_shown(error, text):
-    assert describe(error) == text
-    assert describe(raised(error, IndexError("secret"))).endswith(", caused by IndexError")
 
 
 def test_a_line_is_bounded():

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gatepost.scan.errors import RuleError
 from gatepost.scan.module import Check, Module, ModuleOptions, RunAlways, Setup
 from gatepost.scan.python_files import PythonFileError, load_python
 from gatepost.scan.python_rules import Rule, rules_of
@@ -89,31 +90,51 @@ class Python(Module):
         ]
 
 
+class FailsAlone:
+    """Around a rule: one that exits ends itself, not the worker."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is SystemExit:
+            raise RuleError("a rule may not exit")
+
+
 def _as_check(rule: Rule) -> Callable[[Task], Any]:
     """The rule's function with what it returns, or yields, turned into hits."""
     function = rule.function
+    alone = FailsAlone()
     if inspect.isasyncgenfunction(function):
 
         async def yielding(task: Task) -> AsyncIterator[Hit]:
-            async for found in function(task):
-                for hit in rule.hits(found):
-                    yield hit
+            with alone:
+                async for found in function(task):
+                    for hit in rule.hits(found):
+                        yield hit
 
         return yielding
     if inspect.iscoroutinefunction(function):
 
         async def waiting(task: Task) -> list[Hit]:
-            return rule.hits(await function(task))
+            with alone:
+                return rule.hits(await function(task))
 
         return waiting
     if inspect.isgeneratorfunction(function):
 
         def generating(task: Task) -> Iterator[Hit]:
-            for found in function(task):
-                yield from rule.hits(found)
+            with alone:
+                for found in function(task):
+                    yield from rule.hits(found)
 
         return generating
-    return lambda task: rule.hits(function(task))
+
+    def plain(task: Task) -> Sequence[Hit]:
+        with alone:
+            return rule.hits(function(task))
+
+    return plain
 
 
 def _line_of(rule: Rule) -> int:

@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from gatepost.errors import describe
 from gatepost.scan.composites import Composites
 from gatepost.scan.first_step import first_step
 from gatepost.scan.module import Check
@@ -335,9 +336,8 @@ class Run:
 
     def _failed(self, step: Step, error: BaseException, began: float) -> None:
         self.engine.failures[step.callback] += 1
-        self.task.log(
-            logging.ERROR, "check %s failed: %s: %s", step.callback, type(error).__name__, error
-        )
+        said = describe(error, frames=1)
+        self.task.log(logging.ERROR, "check %s failed: %s", step.callback, said)
         log.debug("traceback of %s", step.callback, exc_info=error)
         if self.trace is not None:
             self._note(step, "failed", f"{type(error).__name__}: {error}", began=began)

@@ -4,7 +4,8 @@
 GatepostError
 └── ScanError
     ├── DeclarationError   a module, symbol or check is declared wrongly (a bug of its author)
-    └── ExpressionError    an expression or selector cannot be read (a mistake in the configuration)
+    ├── ExpressionError    an expression or selector cannot be read (a mistake in the configuration)
+    └── RuleError          a rule in Python did what rules may not (a mistake of the postmaster's)
 """
 
 from gatepost.errors import GatepostError
@@ -20,3 +21,7 @@ class DeclarationError(ScanError):
 
 class ExpressionError(ScanError):
     """A composite expression, settings expression or selector that cannot be read."""
+
+
+class RuleError(ScanError):
+    """A rule in Python returned what means nothing, or tried to end the program."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gatepost.scan.direction import Direction, Ruling
+from gatepost.scan.errors import RuleError
 from gatepost.scan.module import Stage
 from gatepost.scan.symbol import Hit, Symbol
 
@@ -56,7 +57,7 @@ class Rule:
     def hits(self, found: object) -> list[Hit]:
         """What one returned or yielded value means.
 
-        Raises ``TypeError`` for anything else, ``ValueError`` for a symbol that is not the rule's.
+        Raises ``RuleError`` for anything else, and for a symbol that is not the rule's.
         """
         if isinstance(found, Hit):
             return [self._own(found)]
@@ -72,7 +73,7 @@ class Rule:
             found = sorted(found)
         if isinstance(found, tuple | list):
             return self._of_several(found)
-        raise TypeError(
+        raise RuleError(
             f"{self.symbol.name} returned {type(found).__name__}; expected True, False, None, "
             "text, a number, hit(…), or a list or tuple of these"
         )
@@ -90,7 +91,7 @@ class Rule:
     def _own(self, found: Hit) -> Hit:
         """A name with a typing error would add nothing and never be noticed."""
         if found.name != self.symbol.name and all(found.name != one.name for one in self.virtual):
-            raise ValueError(f"{found.name} is none of the symbols of {self.symbol.name}: virtual=")
+            raise RuleError(f"{found.name} is none of the symbols of {self.symbol.name}: virtual=")
         return found
 
 

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
-from pathlib import PurePath
 
 import msgspec
 
-from gatepost.errors import GatepostError
+from gatepost.errors import describe
 from gatepost.serve.log_options import LogOptions
 
 NOTICE = 25
@@ -31,7 +29,6 @@ SEVERITIES = {
 }
 RESULT_FUNCTION = "rspamd_task_write_log"  # log tools find the result lines by it
 MAX_MESSAGE = 32 * 1024  # characters
-MAX_FRAMES = 12
 _RESET = "\033[0m"
 _COLORS = {logging.WARNING: "\033[0;33m", logging.ERROR: "\033[1;31m"}
 _PACKAGE = "gatepost."
@@ -106,23 +103,6 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
-
-
-def describe(error: BaseException) -> str:
-    """An exception for the log: type, text where it is safe, and where it came from."""
-    text = type(error).__name__
-    if isinstance(error, GatepostError):
-        text += f": {error}"
-    elif isinstance(error, OSError) and error.strerror:
-        text += f": {error.strerror}"
-    frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
-    if frames:
-        text += " at " + ", ".join(
-            f"{'/'.join(PurePath(frame.filename).parts[-2:])}:{frame.lineno}({frame.name})"
-            for frame in reversed(frames)
-        )
-    cause = error.__cause__
-    return f"{text}, caused by {type(cause).__name__}" if cause is not None else text
 
 
 def _message(record: logging.LogRecord) -> str:

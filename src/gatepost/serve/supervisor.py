@@ -21,11 +21,11 @@ import signal
 import threading
 from time import monotonic
 
-from gatepost.errors import GatepostError
+from gatepost.errors import GatepostError, describe
 from gatepost.serve.errors import ServeError
 from gatepost.serve.generation import KILL_MARGIN, Generation, Slot, announce
 from gatepost.serve.log import Log
-from gatepost.serve.log_format import NOTICE, describe
+from gatepost.serve.log_format import NOTICE
 from gatepost.serve.log_options import LogOptions
 from gatepost.serve.prepared import Load, Prepared
 from gatepost.serve.signals import SignalInbox

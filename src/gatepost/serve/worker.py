@@ -18,9 +18,9 @@ from typing import Protocol
 
 import uvloop
 
-from gatepost.errors import GatepostError
+from gatepost.errors import GatepostError, describe
 from gatepost.serve.log import Log
-from gatepost.serve.log_format import NOTICE, describe, one_line
+from gatepost.serve.log_format import NOTICE, one_line
 from gatepost.serve.milter import MilterServer
 from gatepost.serve.prepared import Listener, MilterListener, Prepared, WorkerParts
 from gatepost.serve.reply import Scan
