@@ -413,10 +413,11 @@ async def test_symbols_can_be_renamed():
     assert "MY_NA" in (await scan(ALL, letter("a@gone.example"), dns=dns(), config=config)).hits
 
 
-async def test_a_shared_rspamd_section_is_taken_as_it_stands():
+async def test_a_shared_rspamd_section_is_taken_as_it_stands(tmp_path):
+    (tmp_path / "list").write_text("none.example\n")
     config = """
     dmarc {
-        no_sampling_domains = "/nonexistent/dmarc_no_sampling.inc";
+        no_sampling_domains = "FOLDER/list";
         actions = { quarantine = "add_header"; reject = "reject"; }
         reporting {
             enabled = true; email = 'd@example.org'; domain = 'example.org';
@@ -426,7 +427,7 @@ async def test_a_shared_rspamd_section_is_taken_as_it_stands():
         }
     }
     """
-    app = build_app(ALL, config=config)
+    app = build_app(ALL, config=config.replace("FOLDER", str(tmp_path)))
     assert [problem for problem in app.problems.all if "dmarc" in str(problem)] == []
     assert (await scan(ALL, INBOUND, dns=dns(), config=config)).action == "reject"
 

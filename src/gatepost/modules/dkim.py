@@ -127,11 +127,7 @@ class Dkim(Module):
             except SigningError as error:
                 setup.problem("sign_headers", str(error))
         self.cache = KeyMemory(options.dkim_cache_size)
-        self.limits = VerifyOptions(
-            max_signatures=options.max_sigs,
-            time_jitter=options.time_jitter,
-            least_signed=LEAST_SIGNED,
-        )
+        self.limits = limits_of(options)
 
     @runs(Stage.FILTER, callback="DKIM_CHECK", empty=True)
     async def check(self, task: Task) -> Hits:
@@ -196,6 +192,15 @@ class Dkim(Module):
             return float(reject), float(allow)
         except ValueError:
             return self.options.strict_multiplier, self.options.strict_multiplier
+
+
+def limits_of(options: Dkim.Options) -> VerifyOptions:
+    """What the options ask of a signature."""
+    return VerifyOptions(
+        max_signatures=options.max_sigs,
+        time_jitter=options.time_jitter,
+        least_signed=LEAST_SIGNED,
+    )
 
 
 def _place(verdict: DkimVerdict) -> str:

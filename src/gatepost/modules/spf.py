@@ -106,7 +106,7 @@ class Spf(Module):
         options, names = self.options, self.options.symbols
         self.whitelist = setup.map(options.whitelist, kind="radix", option="whitelist")
         self.relays = setup.map(options.external_relay, kind="radix", option="external_relay")
-        self.limits = SpfLimits(lookups=min(options.max_dns_requests or MAX_LOOKUPS, MAX_LOOKUPS))
+        self.limits = limits_of(options)
         self.records = SpfRecordCache(max_records=options.spf_cache_size)
         self.verdicts = VerdictCache(options.spf_cache_size, options.min_cache_ttl)
         self.ALLOW = self.ALLOW.renamed(names.allow)
@@ -131,6 +131,7 @@ class Spf(Module):
         ip, helo = self._client(task)
         if ip is None or (self.whitelist is not None and str(ip) in self.whitelist):
             return
+        task.variables["spf_client"] = (str(ip), helo)  # behind a relay not the task's
         if self.relays is not None:
             local = task.direction.local if ip == task.ip else self.setup.is_local(ip)
             direction = direction_of(local=local, authenticated=bool(task.user))
@@ -141,18 +142,14 @@ class Spf(Module):
         task.variables["spf_result"] = found.result
         task.variables["spf_record"] = found.record
         task.variables["spf_domain"] = found.domain
-        task.variables["spf_client"] = (str(ip), helo)  # behind a relay not the task's
         hit = self._hit(found, ":c" if kept else "")
         if hit.name:
             yield hit
 
     async def _verdict(self, task: Task, ip: IPAddress, helo: str) -> tuple[SpfResult, bool]:
         """The verdict, and whether it was there already."""
-        sender = task.sender
-        mail_from = "" if sender is None else sender.addr
-        if sender is not None and mail_from and not sender.domain:
-            mail_from = sender.user + "@"  # no domain; check_spf() would take the word for one
-        domain = sender.domain if sender is not None and mail_from else helo
+        mail_from = claimed_sender(task)
+        domain = mail_from.rpartition("@")[2] if mail_from else helo
         key = (domain.lower(), bool(mail_from), ip)
         found = self.verdicts.find(key, task.now)
         if found is not None:
@@ -203,6 +200,20 @@ class Spf(Module):
             case "none":
                 # `path` is empty when there was no domain to ask about.
                 return self.NA("no SPF record" if found.path else "No domain")
+
+
+def limits_of(options: Spf.Options) -> SpfLimits:
+    """The limits of check_host() that the options leave."""
+    return SpfLimits(lookups=min(options.max_dns_requests or MAX_LOOKUPS, MAX_LOOKUPS))
+
+
+def claimed_sender(task: Task) -> str:
+    """The sender that SPF is asked about, as given in MAIL; empty for a bounce."""
+    sender = task.sender
+    if sender is None or not sender.addr:
+        return ""
+    # Without the sign check_spf() would take a lone word for a domain.
+    return sender.addr if sender.domain else sender.user + "@"
 
 
 Key = tuple[str, bool, IPAddress]

@@ -3,10 +3,12 @@
 
 import pytest
 
-from gatepost.authn import DkimVerdict, SpfIdentity, SpfResult
-from gatepost.modules.dmarc.evidence import Evidence, find_evidence, may_judge
+from authn_dkim import RSA, record_of
+from gatepost.authn import DkimVerdict, Letter, SpfIdentity, SpfResult, sign_dkim
+from gatepost.modules.dmarc.evidence import Evidence, Investigator, may_judge
+from gatepost.modules.spf import Spf
 from gatepost.scan.module import Module, RunAlways, Stage, Symbol, runs
-from gatepost.testing import mail, scan, zone
+from gatepost.testing import NOW, Bench, mail, scan, zone
 
 SPF = SpfResult("fail", "x.example", "mailfrom")
 HELO = SpfResult("pass", "mx.example", "helo")
@@ -35,9 +37,13 @@ class Asks(Module):
     outbound = RunAlways()
     DONE = Symbol("DONE")
 
-    @runs(Stage.FILTER, callback="ASKS", after=("LEAVES",))
+    def prepare(self, setup) -> None:
+        self.investigator = Investigator(setup.config)
+
+    @runs(Stage.FILTER, callback="ASKS", after=("LEAVES", "SPF_CHECK"))
     async def check(self, task) -> None:
-        task.variables["evidence"] = await find_evidence(task) if may_judge(task) else None
+        found = await self.investigator.find(task) if may_judge(task) else None
+        task.variables["evidence"] = found
 
 
 async def evidence(letter, known, monkeypatch):
@@ -80,3 +86,58 @@ async def test_without_an_address_dkim_is_all_there_is(monkeypatch):
     found, _ = await evidence(mail(ip=None), {"dkim": [DKIM]}, monkeypatch)
     assert found.spf is None
     assert len(found.dkim) == 1
+
+
+SIGNED = mail(user="anna").raw
+SIGNED = b"DKIM-Signature: %s\r\n%s" % (
+    sign_dkim(Letter.from_bytes(SIGNED), RSA, "example.org", "s", now=NOW).encode(),
+    SIGNED,
+)
+KEY = f"s._domainkey.example.org. TXT '{record_of(RSA).decode()}'"
+
+
+@pytest.mark.parametrize(
+    "config, spf, dkim",
+    [
+        ("", "fail", "pass"),
+        ("dkim { max_sigs = 0; }", "fail", "policy"),
+        ("dkim { time_jitter = 1s; }", "fail", "policy"),
+        ("spf { max_dns_requests = 1; }", "permerror", "pass"),
+        ("spf { disable_ipv6 = true; }", "fail", "pass"),
+    ],
+)
+async def test_it_looks_as_the_sections_of_spf_and_dkim_say(config, spf, dkim):
+    resolver = zone(
+        KEY,
+        "example.org. TXT 'v=spf1 a:six.example.org a:four.example.org -all'",
+        "four.example.org. A 192.0.2.9",
+        "six.example.org. A 192.0.2.8",
+    )
+    letter = mail(raw=SIGNED, user="anna", ip="2001:db8::1")
+    found = await scan(Asks, letter, dns=resolver, config=config, now=NOW - 30)
+    spf_found, dkim_found = found.task.variables["evidence"]
+    assert spf_found.result == spf
+    assert [one.result for one in dkim_found] == [dkim]
+    asked_v6 = ("six.example.org", "AAAA") in resolver.asked
+    assert asked_v6 == ("disable_ipv6" not in config)
+
+
+async def test_keys_are_asked_for_once():
+    resolver = zone(KEY)
+    async with Bench([Asks], dns=resolver) as bench:
+        for _ in range(3):
+            found = await bench.scan(mail(raw=SIGNED, user="anna", ip=None))
+            assert found.task.variables["evidence"].dkim[0].result == "pass"
+    assert resolver.asked.count(("s._domainkey.example.org", "TXT")) == 1
+
+
+async def test_behind_a_relay_it_asks_for_the_hop_before_it():
+    letter = mail(
+        user="anna",
+        ip="203.0.113.1",
+        headers={"Received": "from pc.example ([192.0.2.1]) by relay.example"},
+    )
+    config = 'spf { external_relay = "203.0.113.1"; }'
+    found = await scan([Spf, Asks], letter, dns=zone(*DNS), config=config)
+    assert found.hits == {}
+    assert found.task.variables["evidence"].spf == SpfIdentity("example.org", "pass", "mfrom")

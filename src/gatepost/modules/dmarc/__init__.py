@@ -20,7 +20,7 @@ import msgspec
 from gatepost.authn import DmarcVerdict, discover_policy, evaluate_dmarc
 from gatepost.mail import Address
 from gatepost.modules.dmarc.collecting import Collector
-from gatepost.modules.dmarc.evidence import Evidence, find_evidence, may_judge
+from gatepost.modules.dmarc.evidence import Evidence, Investigator, may_judge
 from gatepost.modules.dmarc.munging import Munger
 from gatepost.modules.dmarc.options import DmarcOptions
 from gatepost.net import find_query_name
@@ -73,6 +73,7 @@ class Dmarc(Module):
         self.no_sampling = setup.map(
             options.no_sampling_domains, kind="set", option="no_sampling_domains"
         )
+        self.investigator = Investigator(setup.config)
         self.collector = Collector(options, setup)
         self.munger = Munger(options.munging, setup) if options.munging is not None else None
         self.ALLOW = self.ALLOW.renamed(names.allow)
@@ -108,7 +109,7 @@ class Dmarc(Module):
             yield self.NA(why_not)
             self._force(task, self.options.actions.na)
             return
-        evidence = await find_evidence(task)
+        evidence = await self.investigator.find(task)
         verdict = await self._judge(task, domain, evidence)
         task.variables["dmarc"] = verdict
         task.variables["dmarc_result"] = result_word(verdict)

@@ -13,22 +13,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from gatepost.authn import (
     DkimIdentity,
     DkimVerdict,
+    KeyMemory,
     SpfIdentity,
+    SpfRecordCache,
     SpfResult,
-    VerifyOptions,
     check_spf,
     shared_letter,
     verify_dkim,
 )
+from gatepost.config import Configuration, Problems, bind
+from gatepost.modules.dkim import Dkim, limits_of
+from gatepost.modules.spf import Spf, claimed_sender
+from gatepost.modules.spf import limits_of as spf_limits_of
 from gatepost.scan.task import Task
-
-VERIFY = VerifyOptions(max_signatures=5, time_jitter=21_600.0, least_signed=0.9)
-"""As the check of DKIM is shipped."""
 
 
 class Evidence(NamedTuple):
@@ -38,21 +41,66 @@ class Evidence(NamedTuple):
     dkim: tuple[DkimIdentity, ...]
 
 
+class Investigator:
+    """Finds the evidence; where it has to look itself, as the sections of SPF and DKIM say."""
+
+    def __init__(self, config: Configuration) -> None:
+        # Their mistakes are told by the modules themselves.
+        spf = bind(Spf.Options, config.section("spf"), "spf", Problems())
+        dkim = bind(Dkim.Options, config.section("dkim"), "dkim", Problems())
+        self.limits = spf_limits_of(spf)
+        self.disable_ipv6 = spf.disable_ipv6
+        self.records = SpfRecordCache(max_records=spf.spf_cache_size)
+        self.verify = limits_of(dkim)
+        self.keys = KeyMemory(dkim.dkim_cache_size)
+
+    async def find(self, task: Task) -> Evidence:
+        """What their checks have left; what is missing is evaluated."""
+        spf, dkim = known_spf(task), known_dkim(task)
+        if dkim is None or (spf is None and task.ip is not None):
+            spf, dkim = await asyncio.gather(self._spf(task), self._dkim(task))
+        return Evidence(
+            None if spf is None else to_spf_identity(spf),
+            tuple(map(to_dkim_identity, dkim or ())),
+        )
+
+    async def _spf(self, task: Task) -> SpfResult | None:
+        """What is known, else check_host() as the module of SPF asks it."""
+        known = known_spf(task)
+        if known is not None or task.ip is None:
+            return known
+        client = task.variables.get("spf_client")  # behind a relay: the hop before it
+        ip, helo = (ip_address(client[0]), client[1]) if client else (task.ip, task.helo or "")
+        return await check_spf(
+            task.resolver,
+            ip=ip,
+            helo=helo,
+            mail_from=claimed_sender(task),
+            limits=self.limits,
+            disable_ipv6=self.disable_ipv6,
+            explain=False,
+            records=self.records,
+        )
+
+    async def _dkim(self, task: Task) -> Sequence[DkimVerdict]:
+        """What is known, else all signatures, over the letter as it came in."""
+        known = known_dkim(task)
+        if known is not None:
+            return known
+        return await verify_dkim(
+            shared_letter(task.message, task.variables),
+            task.resolver,
+            now=task.now,
+            options=self.verify,
+            cache=self.keys,
+        )
+
+
 def may_judge(task: Task) -> bool:
     """False: SPF or DKIM was to look at this inbound letter and has not."""
     if task.direction.outbound:
         return True
     return known_dkim(task) is not None and (task.ip is None or known_spf(task) is not None)
-
-
-async def find_evidence(task: Task) -> Evidence:
-    """What their checks have left; what is missing is evaluated."""
-    spf, dkim = known_spf(task), known_dkim(task)
-    if dkim is None or (spf is None and task.ip is not None):
-        spf, dkim = await asyncio.gather(evaluate_spf(task), evaluate_dkim(task))
-    return Evidence(
-        None if spf is None else to_spf_identity(spf), tuple(map(to_dkim_identity, dkim or ()))
-    )
 
 
 def to_spf_identity(found: SpfResult) -> SpfIdentity:
@@ -71,26 +119,3 @@ def known_spf(task: Task) -> SpfResult | None:
 def known_dkim(task: Task) -> Sequence[DkimVerdict] | None:
     found = task.variables.get("dkim")
     return found if isinstance(found, list | tuple) else None
-
-
-async def evaluate_spf(task: Task) -> SpfResult | None:
-    """What is known, else check_host() as the module of SPF asks it."""
-    known = known_spf(task)
-    if known is not None or task.ip is None:
-        return known
-    sender = task.sender
-    mail_from = "" if sender is None else sender.addr
-    if sender is not None and mail_from and not sender.domain:
-        mail_from = sender.user + "@"  # no domain; check_spf() would take the word for one
-    return await check_spf(
-        task.resolver, ip=task.ip, helo=task.helo or "", mail_from=mail_from, explain=False
-    )
-
-
-async def evaluate_dkim(task: Task) -> Sequence[DkimVerdict]:
-    """What is known, else all signatures, over the letter as it came in."""
-    known = known_dkim(task)
-    if known is not None:
-        return known
-    letter = shared_letter(task.message, task.variables)
-    return await verify_dkim(letter, task.resolver, now=task.now, options=VERIFY)
