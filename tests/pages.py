@@ -25,9 +25,11 @@ from gatepost_server import write_files
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-CONFIGURATION = r"(?:local\.d|override\.d|maps\.d|plugins\.d)/[\w.-]+|rspamd\.conf\.(?:local|override)|keywords\.py"
+CONFIGURATION = (
+    r"(?:(?:local|override|maps|plugins)\.d/[\w.-]+|rspamd\.conf\.(?:local|override)|keywords\.py)"
+)
 FILE = re.compile(
-    rf"^(?:#|dnl|;) ((?:{CONFIGURATION}|main\.cf|master\.cf|exim\.conf|sendmail\.mc|config/[\w.]+))"
+    rf"^(?:#|dnl|;) ({CONFIGURATION}|main\.cf|master\.cf|exim\.conf|sendmail\.mc|config/[\w.]+)"
     r"(?:, .*|: .*)?$"
 )
 COMMANDS = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(?:make|gatepost|gpc|postqueue|swaks)\b")
