@@ -247,6 +247,13 @@ async def test_settings_switch_checking_and_sealing(tmp_path, switch, found):
     assert (await hits(PLAIN, config, **ANNA)).keys() == found
 
 
+@pytest.mark.parametrize("name", ["ARC_CHECK", "ARC_CALLBACK", "ARC_NA"])
+async def test_a_request_switches_the_check_off_by_any_of_its_names(tmp_path, name):
+    asked = {"Settings": f'{{"symbols_disabled": ["{name}"]}}'}
+    config = f"arc {{ {write_keys(tmp_path)} }}"
+    assert await hits(PLAIN, config, **ANNA, request=asked) == {}
+
+
 async def test_a_shared_rspamd_section_is_taken_as_it_stands():
     config = """arc {
         allow_envfrom_empty = true; allow_hdrfrom_mismatch = true;

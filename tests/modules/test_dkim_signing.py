@@ -84,6 +84,22 @@ async def test_the_list_of_headers_is_the_operators(keys):
         assert "h=from:from:subject;" in found.task.dkim_signatures[0]
 
 
+async def test_keys_may_be_in_redis_as_rspamd_has_them(store):
+    config = "dkim_signing { use_redis = true; selector_prefix = DKIM_SELECTORS; }"
+    async with Bench([DkimSigning], config=config, store=store) as bench:
+        assert (await bench.scan(mail(**ANNA))).hits == {}
+        await store.hash_set("DKIM_SELECTORS", {"example.org": b"2026"})
+        await store.hash_set("DKIM_KEYS", {"2026.example.org": RSA.private_text.encode()})
+        letter = mail(**ANNA)
+        found = await bench.scan(letter)
+        assert found.hits == {"DKIM_SIGNED": ["example.org:s=2026"]}
+        dns = dns_of(("2026._domainkey.example.org", RSA))
+        assert dkim.verify(with_signatures(letter.raw, found.task), dnsfunc=dns)
+        await store.hash_set("DKIM_SELECTORS", {"example.org": b"2027"})  # rolled over
+        await store.hash_set("DKIM_KEYS", {"2027.example.org": SEED.private_text.encode()})
+        assert (await bench.scan(letter)).hits == {"DKIM_SIGNED": ["example.org:s=2027"]}
+
+
 async def test_a_letter_that_comes_back_is_not_signed_twice(keys):
     config = f'dkim_signing {{ path = "{keys}/rsa.key"; }}'
     letter = mail(**ANNA)

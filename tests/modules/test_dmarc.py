@@ -301,6 +301,14 @@ async def test_settings_can_switch_it_off(name):
     assert await hits(INBOUND, config=config) == {}
 
 
+@pytest.mark.parametrize("name", ["DMARC_CHECK", "DMARC_CALLBACK", "DMARC_NA"])
+async def test_a_request_can_switch_it_off_by_any_of_its_names(name):
+    asked = {"Settings": f'{{"symbols_disabled": ["{name}"]}}'}
+    switched = mail(raw=INBOUND.raw, request=asked)
+    assert await hits(mail(raw=INBOUND.raw)) != {}
+    assert await hits(switched) == {}
+
+
 class Waits(Module):
     """Waits for DMARC by its old name, and tells what it then knows."""
 

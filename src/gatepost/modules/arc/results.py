@@ -47,9 +47,10 @@ def find_authserv_id(task: Task, host: str) -> str:
 def state_found(task: Task, authserv_id: str, *, name_user: bool) -> SealedResults:
     """What the checks of this scan found."""
     sender = task.sender
+    ip, helo = task.variables.get("spf_client") or (str(task.ip or ""), task.helo or "")
     client = Client(
-        ip=str(task.ip or ""),
-        helo=task.helo or "",
+        ip=ip,
+        helo=helo,
         mail_from=sender.addr if sender is not None else "",
         user=(task.user or "") if name_user else "",
         authenticated=task.direction.authenticated,
