@@ -76,6 +76,11 @@ def test_the_options_of_a_milter_listener_are_taken_over() -> None:
         ('worker "rspamd_proxy" { mirror "m" { hosts = "x"; } }', "mirror: ignored"),
         ('worker "rspamd_proxy" { upstream "u" { hosts = "mx9:11333"; } }', "hosts: ignored"),
         ('worker "fuzzy" { count = -1; }', "worker `fuzzy`: Gatepost has none"),
+        ('worker "normal" { encrypted_only = yes; }', "encrypted_only: ignored, Gatepost does"),
+        (
+            'worker "normal" { allow_file_and_shm_inputs = yes; }',
+            "ignored, Gatepost reads no files",
+        ),
     ],
 )
 def test_what_has_no_counterpart_is_a_warning(text: str, expected: str) -> None:

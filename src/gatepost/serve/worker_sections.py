@@ -130,6 +130,7 @@ def read_workers(config: Configuration, problems: Problems) -> Workers:
         if name == NORMAL:
             normal = bind(NormalSection, section, "worker.normal", problems)
             workers.normal.append((section, normal))
+            _name_refused(section, normal, problems)
             if normal.count is not None and normal.enabled:
                 workers.count = normal.count
         elif name == PROXY:
@@ -152,6 +153,19 @@ def milter_options(proxy: ProxySection, section: Object, problems: Problems) -> 
     chosen.marks.update(section.marks)
     options = bind(MilterOptions, chosen, "worker.rspamd_proxy", problems)
     return msgspec.structs.replace(options, settings_id=proxy.settings_id)
+
+
+REFUSED = {
+    "encrypted_only": "Gatepost does not speak Rspamd's encryption; use TLS (`… ssl`)",
+    "keypair": "Gatepost does not speak Rspamd's encryption; use TLS (`… ssl`)",
+    "allow_file_and_shm_inputs": "Gatepost reads no files for its clients",
+}
+
+
+def _name_refused(section: Object, normal: NormalSection, problems: Problems) -> None:
+    for key, why in REFUSED.items():
+        if getattr(normal, key):
+            problems.warning(section.place(key), f"worker.normal.{key}: ignored, {why}")
 
 
 def _name_ignored(section: Object, proxy: ProxySection, problems: Problems) -> None:
