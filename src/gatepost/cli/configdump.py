@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 
 from gatepost.cli.configuration import add_configuration_arguments, show_problem
@@ -19,7 +20,16 @@ from gatepost.config import (
 )
 from gatepost.modules import ALL
 from gatepost.scan.module import section_names
-from gatepost.ucl import Value, to_plain, to_ucl
+from gatepost.ucl import Array, Object, Value, to_plain, to_ucl
+
+SECRET = re.compile(
+    r"(?:^|_)(?:password|passwd|secret|secret_?key|token|privkey|private_?key|api_?key|cookie_key"
+    r"|rawkey)$"
+)
+"""Keys whose values nobody else may see."""
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*@")
+PEM = "PRIVATE KEY-----"
+HIDDEN = "(hidden)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-C", "--compact", action="store_true", help="JSON on one line")
     parser.add_argument(
         "-T", "--skip-template", action="store_true", help="leave {= … =} as it is written"
+    )
+    parser.add_argument(
+        "--safe",
+        action="store_true",
+        help="hide passwords, tokens and private keys, for showing it to others",
     )
     add_configuration_arguments(parser)
 
@@ -50,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     for problem in problems.warnings:
         show_problem(problem)
     problems.raise_errors()
+    if args.safe:
+        hide_secrets(config.tree)
     if args.json or args.compact:
         _print_json(config, args)
     elif args.sections:
@@ -60,6 +77,25 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(to_ucl(config.tree))
     return 0
+
+
+def hide_secrets(value: Object | Array) -> None:
+    """Puts a word in the place of every secret, all the way down."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            value[key] = _without_secret(inner, SECRET.search(key.lower()) is not None)
+    else:
+        value[:] = [_without_secret(inner, False) for inner in value]
+
+
+def _without_secret(value: Value, is_secret: bool) -> Value:
+    if is_secret and value is not None:
+        return HIDDEN
+    if isinstance(value, dict | list):
+        hide_secrets(value)
+    elif isinstance(value, str):
+        return HIDDEN if PEM in value else CREDENTIALS.sub(f"{HIDDEN}@", value)
+    return value
 
 
 def _print_json(config: Configuration, args: argparse.Namespace) -> None:
