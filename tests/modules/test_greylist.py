@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.config import ConfigError
+from gatepost.modules.aliases import Aliases
 from gatepost.modules.greylist import Greylist
 from gatepost.scan.module import Module, PlainHits, RunAlways, Stage, Symbol, runs
 from gatepost.scan.task import Task
@@ -189,6 +190,27 @@ async def test_letter_or_sender_recipients_and_network_are_known_again(changed, 
     _, second = await first_and_second(letter(), letter(**changed))
     found = hits(second)["GREYLIST"]
     assert found == passes if passes else found[0] == "greylisted"
+
+
+@pytest.mark.parametrize(
+    "changed, passes",
+    [
+        ({"sender": "bounce+0815@example.org"}, "meta"),
+        ({"rcpt": "bob+x@example.net"}, "body"),
+        ({"rcpt": "desk@example.net"}, "body"),
+        ({"sender": "other@example.org"}, None),
+    ],
+)
+async def test_mailboxes_count_and_not_tags_or_aliases(changed, passes) -> None:
+    """A list that writes another tag into each envelope sender would wait for ever."""
+    usual = {"sender": "bounce+4711@example.org"}
+    desk = 'aliases { rspamd_aliases { "desk@example.net" = "bob@example.net"; } }'
+    config = f"{SHIPPED} {desk} greylist {{ }}"
+    async with Bench([Aliases, Greylist, Scores], config=config) as one:
+        await one.scan(letter(**usual))
+        body = {} if passes == "body" else {"subject": "another"}
+        second = await one.scan(letter(**usual | changed | body), now=NOW + 10 * MINUTE)
+    assert (second.hits["GREYLIST"] == ["pass", str(passes)]) is (passes is not None)
 
 
 @pytest.mark.parametrize(

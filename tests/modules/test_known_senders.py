@@ -10,6 +10,7 @@ import pytest
 
 from gatepost.app import build
 from gatepost.config import ConfigError
+from gatepost.modules.aliases import Aliases
 from gatepost.modules.known_senders import KnownSenders
 from gatepost.modules.replies import Replies
 from gatepost.scan.correspondents import address_key, everybody_key
@@ -103,6 +104,28 @@ async def test_of_two_one_may_be_known() -> None:
         "KNOWN_SENDER": [f"mime:{member(EVE)}"],
         "UNKNOWN_SENDER": [f"smtp:{member('x@mail.example')}"],
     }
+
+
+@pytest.mark.parametrize("second", ["eve+b@free.example", "eve@free.example", "pen@x.example"])
+async def test_a_sender_is_known_by_the_mailbox(store: Store, second) -> None:
+    pen = f'aliases {{ rspamd_aliases {{ "pen@x.example" = "{EVE}"; }} }}'
+    config = f"{CORE} {pen} known_senders {{ {DOMAINS} }}"
+    async with Bench([Aliases, KnownSenders], config=config, store=store) as one:
+        first = await one.scan(letter("eve+a@free.example"))
+        result = await one.scan(letter(second))
+    assert first.hits["UNKNOWN_SENDER"] == [f"mime:{member(EVE)}"]
+    assert result.hits["KNOWN_SENDER"] == [f"mime:{member(EVE)}"]
+
+
+async def test_the_mailbox_counts_for_recipients_too(store: Store) -> None:
+    await store.ranked_add(address_key("carol@example.net"), "bob@example.net", NOW, keep=5)
+    async with Bench(
+        [Aliases, KnownSenders], config=f"{CORE} known_senders {{ {DOMAINS} }}", store=store
+    ) as one:
+        await one.scan(mail(user="anna", rcpt="eve+news@free.example"))
+        assert "KNOWN_SENDER" in (await one.scan(letter(EVE))).hits
+        from_carol = mail(rcpt="bob+x@example.net", headers={"From": "carol@example.net"})
+        assert "INC_MAIL_KNOWN_LOCALLY" in (await one.scan(from_carol)).hits
 
 
 async def test_no_more_senders_are_kept_than_configured(store: Store) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.config import ConfigError
+from gatepost.modules.aliases import Aliases
 from gatepost.modules.replies import Replies
 from gatepost.scan.correspondents import address_key
 from gatepost.scan.direction import ALL_DIRECTIONS
@@ -92,6 +93,32 @@ async def test_the_id_must_be_ours_and_all_recipients_the_one_it_is_for(
     ours, theirs, known
 ) -> None:
     assert (await answered(ours, theirs)).hits == ({"REPLY": []} if known else {})
+
+
+@pytest.mark.parametrize(
+    "ours, rcpt, known",
+    [
+        (sent(sender="alice+shop@example.org"), "alice+shop@example.org", True),
+        (sent(sender="alice+shop@example.org"), "ALICE+Shop@example.org", True),
+        (sent(), "alice+shop@example.org", True),
+        (sent(), "desk@example.org", True),
+        (sent(), ["alice@example.org", "desk@example.org"], True),
+        (sent(sender="alice+shop@example.org"), "alice@example.org", False),
+        (sent(), "bob+alice@example.org", False),
+    ],
+)
+async def test_an_answer_may_go_to_the_mailbox_or_as_the_address_was_written(
+    store: Store, ours, rcpt, known
+) -> None:
+    desk = 'aliases { rspamd_aliases { "desk@example.org" = "alice@example.org"; } }'
+    async with Bench([Aliases, Replies], config=CORE + desk, store=store) as one:
+        await one.scan(ours)
+        result = await one.scan(answer(rcpt=rcpt))
+    assert ("REPLY" in result.hits) is known
+    # who was answered is kept by the mailbox
+    expected = {"alice@example.org"} if known else set()
+    kept = await store.ranked_list(EVERYBODY)
+    assert {address.lower() for address, _ in kept} == expected
 
 
 async def test_how_short_an_id_may_be_is_configured() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gatepost.app import build
 from gatepost.config import ConfigError
+from gatepost.modules.aliases import Aliases
 from gatepost.modules.spamtrap import FuzzyLesson, Spamtrap
 from gatepost.scan.module import Module, RunAlways, Stage, runs
 from gatepost.scan.task import Task
@@ -95,6 +96,30 @@ async def test_the_prefix_of_keys_is_configured(store: Store) -> None:
     await store.set("x" + TRAP, b"1")
     async with bench('key_prefix = "x";', store=store) as one:
         assert (await one.scan(mail(rcpt=TRAP))).hits == {"SPAMTRAP": [TRAP]}
+
+
+@pytest.mark.parametrize("by_map", [True, False])
+@pytest.mark.parametrize(
+    "rcpt, option",
+    [
+        ("trap+a@example.net", TRAP),
+        ("Trap+a@Example.net", TRAP),
+        ("old@example.net", TRAP),
+        ("trap+sold@example.org", "trap+sold@example.org"),
+        ("bob+trap@example.net", None),
+    ],
+)
+async def test_a_trap_counts_as_it_is_written_and_as_the_mailbox_it_is(
+    store: Store, rcpt, option, by_map
+) -> None:
+    await store.set("sptr_" + TRAP, b"1")
+    await store.set("sptr_trap+sold@example.org", b"1")
+    aliases = f'aliases {{ rspamd_aliases {{ "old@example.net" = "{TRAP}"; }} }}'
+    traps = 'map = ["/^trap@example\\\\.net$/", "/^trap\\\\+sold@/"];' if by_map else ""
+    config = f"{CORE} {aliases} spamtrap {{ {traps} }}"
+    async with Bench([Aliases, Spamtrap], config=config, store=store) as one:
+        result = await one.scan(mail(rcpt=rcpt))
+    assert result.hits.get("SPAMTRAP") == ([option] if option else None)
 
 
 SEVERAL = ["bob@example.net", TRAP, "x@old.example", "Trap@example.net", "y@old.example"]

@@ -228,16 +228,19 @@ class Greylist(Module):
         return since + self.options.timeout if 0 <= since < LATEST else None
 
     def _keys(self, task: Task) -> tuple[str, str]:
-        """The keys of where the letter comes from and of the letter itself."""
-        prefix, message = self.options.key_prefix, task.message
-        recipients = sorted(to_bytes(address.addr) for address in task.envelope.recipients)
-        sender = "<>" if task.sender is None else task.sender.addr
+        """The keys of where the letter comes from and of the letter itself.
+
+        As rspamd, by the mailboxes: a tag that differs each time would make each letter new.
+        """
+        prefix, message, mailbox = self.options.key_prefix, task.message, task.resolve
+        recipients = sorted(to_bytes(mailbox(one).addr) for one in task.envelope.recipients)
+        sender = "<>" if task.sender is None else mailbox(task.sender).addr
         network = "" if task.ip is None else self._network(task.ip)
         meta = b"".join((to_bytes(sender), *recipients, network.encode()))
         # As rspamd: the empty line behind the header belongs to the body [3.4 live].
         start = message.start + len(message.header_bytes)
         body = message.raw[start : start + self.options.max_data_len]
-        author = message.from_[0].addr if message.from_ else "<>"
+        author = mailbox(message.from_[0]).addr if message.from_ else "<>"
         letter = b"".join((body, to_bytes(message.subject), *recipients, to_bytes(author)))
         return (
             f"{prefix}m{hashed(meta, KEY_LENGTH)}",

@@ -145,8 +145,9 @@ class KnownSenders(Module):
         senders = [("smtp", task.sender)] if task.sender is not None else []
         asked: dict[str, str] = {}
         for kind, address in (*authors, *senders):
-            if self._is_tracked(address):
-                asked.setdefault(_member(address.addr), kind)
+            mailbox = task.resolve(address)
+            if self._is_tracked(mailbox):
+                asked.setdefault(_member(mailbox.addr), kind)
         for member, kind in asked.items():
             try:
                 new = await self._keep(task, member)
@@ -167,7 +168,7 @@ class KnownSenders(Module):
     async def check_locally(self, task: Task) -> Hits:
         """Whether the sender has answered one of the recipients."""
         sender, most = task.reply_sender, self.options.max_recipients
-        recipients = [recipient.addr for recipient in task.envelope.recipients[:most]]
+        recipients = [task.resolve(one).addr for one in task.envelope.recipients[:most]]
         if sender is None or not recipients:
             return
         key = address_key(sender)
@@ -187,7 +188,7 @@ class KnownSenders(Module):
         if task.result.verdict().action.name != "no action":
             return
         members: dict[str, None] = {}
-        for address in task.envelope.recipients[: self.options.max_recipients]:
+        for address in map(task.resolve, task.envelope.recipients[: self.options.max_recipients]):
             if self._is_tracked(address):
                 # He may write his address in another way than our user did.
                 members.update({_member(address.addr): None, _member(address.addr.lower()): None})

@@ -108,6 +108,9 @@ class Spamtrap(Module):
         # A trap among other recipients may be somebody's mistake.
         if not recipients or (len(recipients) > 1 and not self.options.allow_multiple_rcpts):
             return
+        # A trap may be written with a tag, or be an alias; either way it is one.
+        both = (one for sent in recipients for one in (sent, task.resolve(sent)))
+        recipients = tuple(dict.fromkeys(both))
         trapped = (
             await self._in_store(task, recipients) if self.by_store else self._in_map(recipients)
         )

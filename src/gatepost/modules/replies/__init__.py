@@ -19,6 +19,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from gatepost.config import Count
+from gatepost.mail import Address
 from gatepost.modules.replies.cookie import MAX_TEXT, CookieReader
 from gatepost.scan.correspondents import address_key, everybody_key
 from gatepost.scan.module import (
@@ -176,17 +177,17 @@ class Replies(Module):
         recipients = task.envelope.recipients
         if stored is None or not recipients:
             return False
-        if all(address_key(recipient.addr).encode() == stored for recipient in recipients):
+        if all(stored in _keys(recipient, task.resolve(recipient)) for recipient in recipients):
             return True
         task.log(logging.INFO, "replies: the letter also goes to others than it answers")
         return False
 
     async def _remember_correspondents(self, task: Task) -> None:
         """The one who answers, and all together, get whom of ours he answered."""
-        options, store = self.options, task.store
+        options, store, recipients = self.options, task.store, task.envelope.recipients
         sender = task.reply_sender
         try:
-            for address in dict.fromkeys(one.addr for one in task.envelope.recipients):
+            for address in dict.fromkeys(task.resolve(one).addr for one in recipients):
                 if sender is not None:
                     await store.ranked_add(
                         address_key(sender),
@@ -231,3 +232,11 @@ class Replies(Module):
         except ValueError as error:
             setup.problem("cookie_key", str(error))
             return None
+
+
+def _keys(*addresses: Address) -> set[bytes]:
+    """The hashes of an address as it is written, which is how ids are stored, and of its mailbox.
+
+    Rspamd looks at the mailbox alone, so that there an answer to an address with a tag is none.
+    """
+    return {address_key(address.addr).encode() for address in addresses}
