@@ -11,6 +11,7 @@ import pytest
 
 from gatepost.config import ConfigError
 from gatepost.modules.ratelimit import Ratelimit
+from gatepost.scan.direction import Direction
 from gatepost.scan.module import Hits, Module, PlainHits, RunAlways, Stage, Symbol, runs
 from gatepost.scan.task import Task
 from gatepost.scan.zbase32 import hashed
@@ -229,6 +230,14 @@ async def test_all_rates_for_users_as_rspamd_has_it(
 ) -> None:
     options = f'authenticated_rates = "all"; rates {{ {rate} = [1, 0.001]; }}'
     assert (await limited_after(options, mail(ip=ip, user=user), most=2) is not None) is limited
+
+
+@pytest.mark.parametrize("which, effect", [("user", "adapt"), ("all", "run")])
+def test_the_table_of_directions_says_whether_users_are_special(which: str, effect: str) -> None:
+    config = f'ratelimit {{ authenticated_rates = "{which}"; }}'
+    [loaded] = build_app([Ratelimit], config=config).modules
+    assert loaded.module.ruling(Direction(local=False, authenticated=True)).effect == effect
+    assert loaded.module.ruling(Direction(local=True, authenticated=False)).effect == "run"
 
 
 @pytest.mark.parametrize(

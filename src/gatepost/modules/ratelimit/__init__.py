@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple
 
 from gatepost.modules.ratelimit.keywords import Keyword, keywords, own_keyword
 from gatepost.modules.ratelimit.rates import Factor, Factors, Limit, Rate, RateReader
+from gatepost.scan.direction import RUN, Direction, Ruling
 from gatepost.scan.module import (
     Adapt,
     Check,
@@ -127,6 +128,12 @@ class Ratelimit(Module):
         """Not used, as in today's Rspamd."""
 
     options: Options
+
+    def ruling(self, direction: Direction) -> Ruling:
+        """The policy's, unless all rates are for those who logged in as well."""
+        if self.options.authenticated_rates == "all":
+            return RUN
+        return super().ruling(direction)
 
     def prepare(self, setup: Setup) -> None:
         """Reads the rates, opens the whitelists, loads what is written in Python."""
