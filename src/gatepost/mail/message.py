@@ -17,7 +17,6 @@ from gatepost.mail.dates import parse_date
 from gatepost.mail.headers import (
     NO_HEADERS,
     Headers,
-    find_body,
     newline_of,
 )
 from gatepost.mail.lazy import lazy
@@ -25,7 +24,7 @@ from gatepost.mail.limits import Limits
 from gatepost.mail.links import collect_urls
 from gatepost.mail.mime import Tree
 from gatepost.mail.part import Part
-from gatepost.mail.received import ReceivedHop, parse_received
+from gatepost.mail.received import ReceivedHop, read_hop
 from gatepost.mail.text import TextPart
 from gatepost.mail.urls import Url, UrlSet
 
@@ -93,11 +92,8 @@ class Message:
     @lazy
     def header_bytes(self) -> bytes:
         """The header block with the line end of its last line, without the empty line."""
-        if not len(self.headers):
-            return b""
-        block = self.raw[self.start : self.body_offset]
-        found = find_body(self.raw, self.start, self.body_offset)
-        return block if found is None else self.raw[self.start : found[0]]
+        tree = self._tree
+        return self.raw[self.start : tree.header_end] if tree is not None else b""
 
     @lazy
     def newline(self) -> bytes:
@@ -191,7 +187,7 @@ class Message:
         """
         hops: list[ReceivedHop] = []
         for header in self.headers.get_all("Received")[: self.limits.max_received]:
-            hop = parse_received(header.value, self.limits)
+            hop = read_hop(header, self.limits)
             if hop is not None:
                 hops.append(hop)
         client = self.client

@@ -37,12 +37,14 @@ class Tree:
     """The parts of one letter, in the order in which they stand in it; the letter is first.
 
     ``broken``: a boundary was missing, a header block had garbage, or a limit was hit.
+    ``header_end``: where the last line of the letter's own header ends; its start without one.
     """
 
     def __init__(self, source: bytes, start: int, limits: Limits) -> None:
         self.limits = limits
         self.parts: list[Part] = []
         self.broken = False
+        self.header_end = start
         self._archive_files = Allowance(limits.max_archive_files)
         self._headers_left = limits.max_headers
         self._boundaries_left = limits.max_boundaries
@@ -100,6 +102,8 @@ class Tree:
         self.broken |= split.cut or (top and split.garbage)
         if not len(split.headers) and not split.cut:  # text where a header should be
             return NO_HEADERS, start
+        if top and len(split.headers):
+            self.header_end = found[0]
         return split.headers, found[1]
 
     def _content_type(self, headers: Headers, parent: Part | None) -> ContentType:

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple, TypedDict, Unpack
 
 from gatepost.mail.dates import parse_date
+from gatepost.mail.headers import Header
 from gatepost.mail.lazy import lazy
 from gatepost.mail.limits import Limits
 
@@ -21,6 +22,7 @@ IPAddress = IPv4Address | IPv6Address
 
 MAX_HEADER = 8192  # characters of one header that are read
 BEGINNING = re.compile(r"(?:from|by)[\s(]", re.IGNORECASE)
+PLAIN_BEGINNING = re.compile(rb"[^:]++:[ \t\r\n]*+(?:from|by)(?:\(|[ \t]++[!-<>-~])", re.I)
 KEYS = frozenset(("from", "by", "via", "with", "id", "for"))
 INNER = r"(?:[^()\\]++|\\.|\((?:[^()\\]++|\\.|\([^()]*+\)?)*+\)?)*+"
 PIECE = re.compile(rf"\(({INNER})\)?|;\s*+([^;]*+)\Z|([^\s();]++)", re.DOTALL)
@@ -71,11 +73,21 @@ class ReceivedHop:
     """
 
     def __init__(
-        self, raw: str = "", limits: Limits = DEFAULT_LIMITS, **known: Unpack[HopFields]
+        self,
+        raw: str | Header = "",
+        limits: Limits = DEFAULT_LIMITS,
+        **known: Unpack[HopFields],
     ) -> None:
-        self.raw = raw
+        self._source = raw
         self._limits = limits
-        self.__dict__.update(known)
+        if known:
+            self.__dict__.update(known)
+
+    @lazy
+    def raw(self) -> str:
+        """The header's value, unfolded and decoded."""
+        source = self._source
+        return source if isinstance(source, str) else source.value.strip()[:MAX_HEADER]
 
     @lazy
     def _split(self) -> tuple[dict[str, Words], str]:
@@ -173,6 +185,13 @@ def parse_received(value: str, limits: Limits = DEFAULT_LIMITS) -> ReceivedHop |
     """Reads one unfolded Received header; ``None`` when it begins with neither from nor by."""
     text = value.strip()[:MAX_HEADER]
     return ReceivedHop(text, limits) if BEGINNING.match(text) else None
+
+
+def read_hop(header: Header, limits: Limits) -> ReceivedHop | None:
+    """The hop of a Received header, whose value is not decoded before somebody asks."""
+    if PLAIN_BEGINNING.match(header.raw_line):
+        return ReceivedHop(header, limits)
+    return parse_received(header.value, limits)
 
 
 def split_hop(text: str, limits: Limits) -> tuple[dict[str, Words], str]:
