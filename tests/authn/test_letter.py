@@ -4,7 +4,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.authn import Letter, shared_letter
@@ -57,6 +57,7 @@ def test_a_lone_cr_is_text_only_on_request():
     assert Letter(HEADER, b"a\nb\r\n").with_lone_cr() is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_any_bytes_are_a_letter(header, body):
     letter = Letter(header, body)

@@ -222,8 +222,8 @@ def test_killed_between_the_servers_answer_and_the_note_of_it(commands, sink):
 
     sink.when_delivered(kill_at_the_second)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    output, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL, output
 
     sink.when_delivered(letters.append)
     done = commands.run("dmarc-report", "--json")
