@@ -40,6 +40,16 @@ async def test_beyond_the_limit_only_old_questions_answer():
     assert len(zone.asked) == 2
 
 
+async def test_who_asks_little_asks_beyond_the_limit_and_is_counted():
+    zone = Zone()
+    zone.go.set()
+    task = TaskResolver(zone, 1)
+    answers = [await task.forced.query(name, "A") for name in ("a", "b", "b")]
+    assert all(answer.ok for answer in answers) and task.requests == len(zone.asked) == 2
+    assert (await task.query("c", "A")).rcode == "limit"
+    assert (await task.query("b", "A")).ok
+
+
 async def test_no_limit():
     zone = Zone()
     zone.go.set()

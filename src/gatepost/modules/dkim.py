@@ -150,7 +150,7 @@ class Dkim(Module):
         trusted = self.domains if self.options.trusted_only else None
         found = await verify_dkim(
             shared_letter(task.message, task.variables),
-            task.resolver,
+            task.resolver.forced,
             now=task.now,
             options=self.limits,
             cache=self.cache,

@@ -124,7 +124,7 @@ class DkimSigning(Module):
         if not self.options.check_pubkey:
             return True
         published = await self.published.have(
-            key, chosen.domain, chosen.selector, task.resolver, now=task.now
+            key, chosen.domain, chosen.selector, task.resolver.forced, now=task.now
         )
         return published or self.options.allow_pubkey_mismatch
 

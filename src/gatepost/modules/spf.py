@@ -155,7 +155,7 @@ class Spf(Module):
         if found is not None:
             return found, True
         found = await check_spf(
-            task.resolver,
+            task.resolver.forced,
             ip=ip,
             helo=helo,
             mail_from=mail_from,

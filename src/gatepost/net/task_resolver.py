@@ -29,8 +29,16 @@ class TaskResolver:
         self.flights: dict[tuple[str, RecordType], asyncio.Event] = {}
         self.pending: dict[tuple[str, RecordType], asyncio.Future[Answer]] = {}
 
-    async def query(self, name: str, type: RecordType) -> Answer:
-        """As :meth:`Resolver.query`: never raises for DNS trouble."""
+    @property
+    def forced(self) -> "ForcedResolver":
+        """The same for who asks little: its questions are asked even beyond the limit.
+
+        Otherwise a letter with many links could keep the sender's domain from being asked.
+        """
+        return ForcedResolver(self)
+
+    async def query(self, name: str, type: RecordType, *, forced: bool = False) -> Answer:
+        """As :meth:`Resolver.query`: never raises for DNS trouble. ``forced``: as :meth:`begin`."""
         key = (name.lower().removesuffix("."), type)
         while True:
             answer = self.answers.get(key)
@@ -41,7 +49,7 @@ class TaskResolver:
                 break
             await flight.wait()
         if key not in self.pending:
-            if self.limit and self.requests >= self.limit:
+            if self.limit and self.requests >= self.limit and not forced:
                 return OVER_LIMIT
             self.requests += 1
         flight = self.flights[key] = asyncio.Event()
@@ -75,3 +83,16 @@ class TaskResolver:
         else:
             self.pending[key] = found
         return found
+
+
+class ForcedResolver:
+    """A :class:`Resolver` whose questions count and are not limited: who asks is bounded himself."""
+
+    __slots__ = ("resolver",)
+
+    def __init__(self, resolver: TaskResolver) -> None:
+        self.resolver = resolver
+
+    async def query(self, name: str, type: RecordType) -> Answer:
+        """As :meth:`Resolver.query`."""
+        return await self.resolver.query(name, type, forced=True)

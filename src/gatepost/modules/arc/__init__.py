@@ -119,7 +119,7 @@ class Arc(Module):
             return
         chain = await verify_arc(
             shared_letter(task.message, task.variables),
-            task.resolver,
+            task.resolver.forced,
             now=task.now,
             cache=self.cache,
             forgives=None if self.forgiven is None else self.forgiven.__contains__,

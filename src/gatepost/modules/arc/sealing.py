@@ -120,7 +120,7 @@ class Sealer:
         if not self.options.check_pubkey:
             return True
         published = await self.published.have(
-            key, chosen.domain, chosen.selector, task.resolver, now=task.now
+            key, chosen.domain, chosen.selector, task.resolver.forced, now=task.now
         )
         return published or self.options.allow_pubkey_mismatch
 

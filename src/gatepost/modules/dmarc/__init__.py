@@ -129,7 +129,7 @@ class Dmarc(Module):
             yield self.MUNGED(author.addr)
 
     async def _judge(self, task: Task, domain: str, evidence: Evidence) -> DmarcVerdict:
-        discovery = await discover_policy(task.resolver, domain)
+        discovery = await discover_policy(task.resolver.forced, domain)
         honour = self.no_sampling is None or discovery.policy_domain not in self.no_sampling
         sample = random.randrange(100)
         return evaluate_dmarc(discovery, evidence.spf, evidence.dkim, sample, honour_percent=honour)

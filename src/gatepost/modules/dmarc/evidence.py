@@ -72,7 +72,7 @@ class Investigator:
         client = task.variables.get("spf_client")  # behind a relay: the hop before it
         ip, helo = (ip_address(client[0]), client[1]) if client else (task.ip, task.helo or "")
         return await check_spf(
-            task.resolver,
+            task.resolver.forced,
             ip=ip,
             helo=helo,
             mail_from=claimed_sender(task),
@@ -89,7 +89,7 @@ class Investigator:
             return known
         return await verify_dkim(
             shared_letter(task.message, task.variables),
-            task.resolver,
+            task.resolver.forced,
             now=task.now,
             options=self.verify,
             cache=self.keys,
