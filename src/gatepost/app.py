@@ -15,7 +15,6 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from gatepost.config import (
@@ -26,7 +25,6 @@ from gatepost.config import (
     find_configuration,
     load_configuration,
 )
-from gatepost.mail import Limits
 from gatepost.modules import ALL
 from gatepost.net import DnsResolver, PromptResolver, ResolverSettings
 from gatepost.scan.actions_section import ActionsConfig, find_actions, read_actions
@@ -36,18 +34,19 @@ from gatepost.scan.dns_section import FakeRecords, read_dns
 from gatepost.scan.engine import Engine
 from gatepost.scan.envelope import IPAddress
 from gatepost.scan.errors import DeclarationError
+from gatepost.scan.extra_modules import find_extra_modules
 from gatepost.scan.groups_section import read_groups
 from gatepost.scan.maps import MapLibrary
 from gatepost.scan.module import Check, ClientResolver, Module, Stage, section_names
 from gatepost.scan.plan import Planner
-from gatepost.scan.scanner import Scanner, ScannerOptions, local_test
+from gatepost.scan.redis_section import MODULE_KEYS, read_redis
+from gatepost.scan.scanner import Scanner, local_test, scanner_options
 from gatepost.scan.settings import Settings
 from gatepost.scan.settings_rules import SettingsRule, read_rules
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Symbol, SymbolRegistry
 from gatepost.store import (
     Store,
-    StoreError,
     StoreSettings,
     keep_house,
     open_store,
@@ -58,16 +57,6 @@ from gatepost.ucl import Object
 log = logging.getLogger("gatepost.app")
 
 GTUBE = Symbol("GTUBE", 0.0, "Generic test for unsolicited bulk email")
-REDIS_KEYS = (
-    *("servers", "server", "read_servers", "write_servers", "username", "password"),
-    *("db", "dbname", "database", "redis", "timeout", "expand_keys", "redis_version"),
-    *("sentinels", "sentinel_master_name", "sentinel_username", "sentinel_password"),
-    *("sentinel_watch_time", "sentinel_masters_pattern", "sentinel_master_maxerrors", "cluster"),
-)
-"""Options by which a module of Rspamd chooses a Redis of its own."""
-SERVER_KEYS = ("servers", "server", "write_servers", "read_servers", "sentinels", "cluster")
-NEEDLESS_REDIS_KEYS = ("disabled_modules", "expand_keys", "prefix", "redis_version")
-"""Options of Rspamd's section `redis` that mean nothing to one store for all modules."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +128,7 @@ class OpenApp:
             store=store,
             is_local=app.is_local,
             client_resolvers=app.client_resolvers,
-            options=_scanner_options(app.options),
+            options=scanner_options(app.options),
         )
         self._duties: set[asyncio.Task[None]] = set()
 
@@ -172,26 +161,6 @@ async def _on_duty(module: str, duty: Coroutine[Any, Any, None]) -> None:
         log.exception("what %s does beside scanning has failed", module)
 
 
-def _store_settings(config: Configuration, problems: Problems) -> StoreSettings:
-    section = config.section("redis")
-    ignored = [
-        key
-        for key, value in section.items()
-        if key in NEEDLESS_REDIS_KEYS or isinstance(value, Object)
-    ]
-    settings = bind(StoreSettings, section, "redis", problems, ignored=ignored)
-    for key in ignored:
-        message = "ignored: all modules keep their state in one place"
-        problems.warning(section.place(key), f"redis.{key}: {message}")
-    try:
-        open_store(settings, folder=config.state)  # connects to nothing
-    except StoreError as error:
-        named = [key for key in SERVER_KEYS if key in section]
-        where = section.place(named[0]) if named else section.where
-        problems.error(where, str(error))
-    return settings
-
-
 def build(
     given: str | None = None,
     *,
@@ -220,7 +189,7 @@ def build(
         return config, problems
 
     config, problems = read(modules)
-    extra = _extra_modules(config, Problems())
+    extra = find_extra_modules(config, Problems())
     if extra:  # now it is known which sections there may be besides
         config, problems = read([*modules, *extra])
     return assemble(config, problems, modules)
@@ -230,7 +199,7 @@ def assemble(
     config: Configuration, problems: Problems, modules: Sequence[type[Module]] = ALL
 ) -> App:
     """Everything that can be decided from ``config``. Raises ``ConfigError``."""
-    return _Assembly(config, problems).assemble([*modules, *_extra_modules(config, problems)])
+    return _Assembly(config, problems).assemble([*modules, *find_extra_modules(config, problems)])
 
 
 class _Assembly:
@@ -276,7 +245,7 @@ class _Assembly:
             planner=self._planner(checks, registry),
             engine=engine,
             settings=Settings(self._settings_rules(), registry),
-            store_settings=_store_settings(config, problems),
+            store_settings=read_redis(config, problems),
             resolver_settings=resolver_settings,
             fake_records=fake_records,
         )
@@ -296,7 +265,7 @@ class _Assembly:
         section = self.config.section(module.name)
         # What is switched off may be half-written: its mistakes hold nobody up.
         scratch = Problems()
-        ignored = [key for key in REDIS_KEYS if key in section]
+        ignored = [key for key in MODULE_KEYS if key in section]
         options = bind(module.Options, section, module.name, scratch, ignored=ignored)
         wanted = module.name in self.options.explicit_modules or any(
             name in self.config for name in (module.name, *module.older_sections)
@@ -365,45 +334,3 @@ class _Assembly:
         if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
             return float(value)
         return self.options.task_timeout
-
-
-def _scanner_options(options: OptionsSection) -> ScannerOptions:
-    return ScannerOptions(
-        limits=Limits(
-            max_message=options.max_message,
-            max_urls=options.max_urls,
-            max_lua_urls=options.max_lua_urls,
-            max_recipients=options.max_recipients,
-            max_html_len=options.max_html_len,
-            max_pic=options.max_pic,
-            words_decay=options.words_decay,
-            min_word_len=options.min_word_len,
-            max_word_len=options.max_word_len,
-        ),
-        gtube_patterns=options.test_patterns,
-        ignore_received=options.ignore_received,
-        dns_max_requests=options.dns_max_requests,
-        max_opts_len=options.max_opts_len,
-    )
-
-
-def _extra_modules(config: Configuration, problems: Problems) -> list[type[Module]]:
-    """Modules of other people: ``modules_extra = "package.module"``, which has a list ``ALL``."""
-    value = config.tree.get("modules_extra")
-    names = value if isinstance(value, list) else [] if value is None else [value]
-    found: list[type[Module]] = []
-    for name in names:
-        try:
-            listed = [_as_module(given) for given in import_module(str(name)).ALL]
-        except Exception as error:  # other people's code, run for the first time
-            message = f"modules_extra: `{name}` cannot be used: {type(error).__name__}: {error}"
-            problems.error(config.tree.place("modules_extra"), message)
-            continue
-        found.extend(listed)
-    return found
-
-
-def _as_module(given: object) -> type[Module]:
-    if isinstance(given, type) and issubclass(given, Module):
-        return given
-    raise TypeError(f"its ALL has {given!r}, expected classes of modules")

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from gatepost.config import OptionsSection
 from gatepost.mail import Limits, Message
 from gatepost.net import PromptResolver, TaskResolver
 from gatepost.scan.actions import ActionTable
@@ -40,6 +41,27 @@ class ScannerOptions:
     ignore_received: bool = False
     dns_max_requests: int = 64
     max_opts_len: int = 4096
+
+
+def scanner_options(options: OptionsSection) -> ScannerOptions:
+    """What the section ``options`` says of scans."""
+    return ScannerOptions(
+        limits=Limits(
+            max_message=options.max_message,
+            max_urls=options.max_urls,
+            max_lua_urls=options.max_lua_urls,
+            max_recipients=options.max_recipients,
+            max_html_len=options.max_html_len,
+            max_pic=options.max_pic,
+            words_decay=options.words_decay,
+            min_word_len=options.min_word_len,
+            max_word_len=options.max_word_len,
+        ),
+        gtube_patterns=options.test_patterns,
+        ignore_received=options.ignore_received,
+        dns_max_requests=options.dns_max_requests,
+        max_opts_len=options.max_opts_len,
+    )
 
 
 class Scanner:
