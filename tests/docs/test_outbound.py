@@ -202,6 +202,21 @@ async def test_the_newsletter_account_is_exempt_from_every_rate(tmp_path: Path) 
         assert await actions(scans, [bulk] * 8) == ["no action"] * 8
 
 
+@pytest.mark.parametrize(
+    ("user", "burst"),
+    [
+        (ALICE, 50),
+        ("anna@example.org", 200),
+        ("x@customer.example", 20),
+        ("x@sub.customer.example", 50),
+    ],
+)
+async def test_some_users_have_other_limits(tmp_path: Path, user: str, burst: int) -> None:
+    many, one = (mail(user=user, rcpt=[BOB] * count) for count in (burst, 1))
+    async with scanner(tmp_path, "Other limits for some users") as scans:
+        assert await actions(scans, [many, one]) == ["no action", "soft reject"]
+
+
 # Signing, ARC, DMARC
 
 

@@ -4,19 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gatepost.config import Problems
-from gatepost.modules.ratelimit.rates import (
-    BucketOptions,
-    Factors,
-    Limit,
-    Rate,
-    RateReader,
-    parse_burst,
-    parse_rate,
-)
+from gatepost.modules.ratelimit.limits import BucketOptions, Factors, Limit
+from gatepost.modules.ratelimit.rates import Rate, RateReader
 from gatepost.scan.maps import MapLibrary
 from gatepost.ucl import Loader, Object
 
@@ -64,68 +55,6 @@ def limits(text: str) -> list[tuple[float, float]]:
 )
 def test_every_form_of_a_rate(text: str, expected: list[tuple[float, float]]) -> None:
     assert limits(text) == [pytest.approx(one) for one in expected]
-
-
-@pytest.mark.parametrize(
-    "text, messages",
-    [
-        (100, 100),
-        (0.5, 0.5),
-        ("100", 100),
-        (" 2.5k ", 2500),
-        ("1kb", 1024),
-        ("1m", 1_000_000),
-        ("1mb", 1_048_576),
-        ("1G", 1_000_000_000),
-        (0, None),
-        ("0", None),
-        (-1, None),
-        (float("nan"), None),
-        (float("inf"), None),
-        ("", None),
-        ("ten", None),
-        ("10 / 1m", None),
-        (None, None),
-    ],
-)
-def test_a_burst_is_messages(text: float | str | None, messages: float | None) -> None:
-    assert parse_burst(text) == messages
-
-
-@pytest.mark.parametrize(
-    "text, a_second",
-    [
-        (0.25, 0.25),
-        ("3", 3),
-        ("10 / 1m", 10 / 60),
-        ("10/1m", 10 / 60),
-        ("10 / 1min", 10 / 60),  # what follows the unit is ignored
-        ("10 / 60", 10 / 60),
-        ("10 / 60s", 10 / 60),
-        ("1k / 2.5h", 1000 / 9000),
-        ("86400 / 1d", 1),
-        ("1 / 1M", 1 / 60),
-        (0, None),
-        (-0.5, None),
-        (float("inf"), None),
-        ("10 / 0", None),
-        ("10 /", None),
-        ("10 / m", None),
-        ("0 / 1m", None),
-        ("/ 1m", None),
-        ("much", None),
-        (None, None),
-    ],
-)
-def test_a_rate_is_messages_a_second(text: float | str | None, a_second: float | None) -> None:
-    assert parse_rate(text) == (None if a_second is None else pytest.approx(a_second))
-
-
-@given(st.text(max_size=40) | st.from_regex(r"[\d.]{1,400}[kmg]?b? ?/ ?[\d.]{1,400}[smhd]?"))
-@settings(max_examples=150)
-def test_no_text_is_a_limit_without_sense(text: str) -> None:
-    for found in (parse_burst(text), parse_rate(text)):
-        assert found is None or 0 < found < float("inf")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from gatepost.modules.ratelimit.keywords import Keyword, keywords, own_keyword
-from gatepost.modules.ratelimit.rates import Factor, Factors, Limit, Rate, RateReader
+from gatepost.modules.ratelimit.limits import Factor, Factors, Limit
+from gatepost.modules.ratelimit.rates import Rate, RateReader
 from gatepost.scan.direction import RUN, Direction, Ruling
 from gatepost.scan.module import (
     Adapt,
@@ -75,7 +76,8 @@ class Ratelimit(Module):
         """``rates`` is read by ``rates.py``. Times in seconds."""
 
         rates: Raw = None
-        """`NAME { bucket { burst; rate; … } selector; }`, one for each rate."""
+        """`NAME { bucket { burst; rate; … } selector; limits; }`, one for each rate; `limits` is a
+        map of users, or other values, that have limits of their own."""
         authenticated_rates: Literal["user", "all"] = "user"
         """Rates of who logged in: those of the `user`, or `all` as in Rspamd."""
         on_failure: Literal["accept", "soft_reject"] = "accept"
@@ -250,14 +252,10 @@ class Ratelimit(Module):
         recipients = max(len(task.envelope.recipients), 1)
         prefix = self.options.prefix
         for rate in self.user_rates if task.direction.authenticated else self.rates:
-            values = rate.values(task)
-            if not values:
-                continue
-            for limit in rate.limits:
+            for limit, key in rate.buckets(task, prefix):
                 amount = 1 if limit.options.skip_recipients else recipients
-                for key in rate.keys(limit, values, prefix):
-                    bucket = Bucket(key, limit.burst, limit.rate, amount, limit.dynamic)
-                    found.append((rate, limit, bucket))
+                bucket = Bucket(key, limit.burst, limit.rate, amount, limit.dynamic)
+                found.append((rate, limit, bucket))
         return found
 
     def _limit(self, task: Task, one: Asked) -> list[Hit]:

@@ -1,22 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The section ``rates``: from what is written to limits that the check only has to fill in.
 
-A rate is a name, one or more buckets, and where its keys come from: the words of its name, or a
-selector. Source: direction-modules reference §15.
+A rate is a name, one or more buckets, where its keys come from (the words of its name, or a
+selector), and perhaps a map of those who have other buckets.
+
+Source: direction-modules reference §15.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from gatepost.config import Problems, bind
 from gatepost.modules.ratelimit.keywords import Keyword
+from gatepost.modules.ratelimit.limits import (
+    BucketOptions,
+    Factors,
+    Limit,
+    key_prefix,
+    parse_burst,
+    parse_rate,
+)
+from gatepost.modules.ratelimit.own_limits import OwnLimits
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.maps import MapLibrary
 from gatepost.scan.selector_syntax import parse_calls
@@ -25,58 +33,10 @@ from gatepost.scan.task import Task
 from gatepost.scan.zbase32 import hashed
 from gatepost.ucl import Array, Object, Value, Where
 
-Factor = Annotated[float, Meta(gt=0)]
 MAX_KEYS = 1024
 """Buckets of one rate that one message may fill: a selector over recipients gives one for each."""
 EXPECTED_BURST = "messages, more than 0, such as 100 or 10k"
 EXPECTED_RATE = 'messages in a time, such as "10 / 1m", or messages a second'
-
-SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmg]b?)?\s*", re.IGNORECASE)
-PERIOD = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([smhd])?", re.IGNORECASE)
-SIZES = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
-PERIODS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-class BucketOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """``bucket { … }``. ``burst`` in messages, ``rate`` in messages a second or ``"N / T"``.
-
-    Both are needed; ``RateReader`` says so, with an example of each.
-    """
-
-    burst: float | str | None = None
-    rate: float | str | None = None
-    symbol: str | None = None
-    message: str | None = None
-    skip_recipients: bool = False
-    skip_soft_reject: bool = False
-    ham_factor_rate: Factor | None = None
-    spam_factor_rate: Factor | None = None
-    ham_factor_burst: Factor | None = None
-    spam_factor_burst: Factor | None = None
-    max_rate_mult: Factor | None = None
-    max_bucket_mult: Factor | None = None
-
-
-class Factors(msgspec.Struct, frozen=True):
-    """How a verdict changes a dynamic bucket, and between which bounds."""
-
-    ham_rate: float = 1.0
-    spam_rate: float = 1.0
-    ham_burst: float = 1.0
-    spam_burst: float = 1.0
-    max_rate: float = 5.0
-    max_burst: float = 10.0
-
-
-class Limit(msgspec.Struct, frozen=True):
-    """One bucket of a rate. ``prefix`` begins its key; ``rate`` in messages a second."""
-
-    burst: float
-    rate: float
-    prefix: str
-    options: BucketOptions
-    dynamic: bool = False
-    factors: Factors = Factors()
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -86,6 +46,22 @@ class Rate(msgspec.Struct, frozen=True):
     limits: tuple[Limit, ...]
     values: Callable[[Task], Sequence[str]]
     uses_user: bool
+    own: OwnLimits | None = None
+
+    def buckets(self, task: Task, prefix: str) -> Iterator[tuple[Limit, str]]:
+        """What limits the message, each with the name under which it is stored."""
+        values = self.values(task)
+        if self.own is None or not values:
+            for limit in self.limits:
+                for key in self.keys(limit, values, prefix):
+                    yield limit, key
+            return
+        user = task.user if self.uses_user else None
+        for value in dict.fromkeys(values):
+            own = self.own.of(value, user, task)
+            for limit in self.limits if own is None else own:
+                for key in self.keys(limit, (value,), prefix):
+                    yield limit, key
 
     def keys(self, limit: Limit, values: Iterable[str], prefix: str) -> list[str]:
         """The names under which ``limit`` is stored for these values, as Rspamd has them."""
@@ -141,11 +117,14 @@ class RateReader:
     def _rate(self, name: str, value: Value, section: Object) -> Rate | None:
         path, where = f"ratelimit.rates.{name}", section.place(name)
         selector: Value = None
+        own: Value = None
+        own_where = where
         if isinstance(value, Object) and "bucket" in value:
             for key in value:
-                if key not in ("bucket", "selector"):
-                    message = f"{path}.{key}: expected `bucket` or `selector`"
+                if key not in ("bucket", "selector", "limits"):
+                    message = f"{path}.{key}: expected `bucket`, `selector` or `limits`"
                     self.problems.error(value.place(key), message)
+            own, own_where = value.get("limits"), value.place("limits")
             selector, where = value.get("selector"), value.place("selector")
             value = value["bucket"]
         by_selector = selector is not None
@@ -157,7 +136,19 @@ class RateReader:
         if keys is None or not limits:
             return None
         of_user = keys.of_user or any(self._is_of_user(word) for word in name.split("_"))
-        return Rate(name, limits, keys.values, of_user)
+        found = None if own is None else self._own_limits(own, path, own_where, limits, by_selector)
+        return Rate(name, limits, keys.values, of_user, found)
+
+    def _own_limits(
+        self, given: Value, path: str, where: Where, usual: Sequence[Limit], by_selector: bool
+    ) -> OwnLimits | None:
+        opened = self.maps.open(given, kind="hash", where=where, name=f"{path}.limits")
+        if opened is None:
+            return None
+        own = OwnLimits(opened, usual, with_rate=by_selector)
+        for message in own.mistakes():
+            self.problems.error(where, f"{path}.limits: {message}")
+        return own
 
     def _selector(self, text: str, path: str, where: Where) -> Keys | None:
         try:
@@ -218,10 +209,7 @@ class RateReader:
                 self._expected(rate_place, f"{path}.rate", EXPECTED_RATE, options.rate)
             if burst is None or rate is None:
                 continue
-            prefix = f"{_round(100_000 / burst)}:"
-            # Rspamd lets two buckets of one burst share a key; ours stay apart.
-            if by_rate or prefix in taken:
-                prefix += f"{rate:.14g}:"
+            prefix = key_prefix(burst, rate, taken, with_rate=by_rate)
             taken.add(prefix)
             factors, dynamic = self._factors(options)
             yield Limit(burst, rate, prefix, options, dynamic, factors)
@@ -252,36 +240,6 @@ class RateReader:
         return factors, dynamic
 
 
-def parse_burst(value: float | str | None) -> float | None:
-    """Messages: a number above 0, or text with k, m, g (thousands) or kb, mb, gb (1024s)."""
-    if isinstance(value, str):
-        found = SIZE.fullmatch(value)
-        if found is None:
-            return None
-        value = float(found[1]) * SIZES[(found[2] or "").lower()]
-    return float(value) if value is not None and 0 < value < math.inf else None
-
-
-def parse_rate(value: float | str | None) -> float | None:
-    """Messages a second: a number, or ``"N / T"`` with T in seconds or with s, m, h, d behind.
-
-    What follows the unit is ignored, as Rspamd does: ``10 / 1min`` is ten a minute.
-    """
-    if not isinstance(value, str):
-        return float(value) if value is not None and 0 < value < math.inf else None
-    count_text, slash, period_text = value.partition("/")
-    count = parse_burst(count_text)
-    period = PERIOD.match(period_text) if slash else None
-    if count is None:
-        return None
-    if not slash:
-        return count
-    if period is None:
-        return None
-    seconds = float(period[1]) * PERIODS[(period[2] or "").lower()]
-    return count / seconds if seconds > 0 and count / seconds > 0 else None
-
-
 def _joined(parts: Sequence[Keyword]) -> Callable[[Task], Sequence[str]]:
     def values(task: Task) -> Sequence[str]:
         found: list[str] = []
@@ -293,10 +251,6 @@ def _joined(parts: Sequence[Keyword]) -> Callable[[Task], Sequence[str]]:
         return (":".join(found),)
 
     return values
-
-
-def _round(number: float) -> int:
-    return math.floor(number + 0.5)
 
 
 def _bytes(key: str) -> int:
