@@ -86,7 +86,7 @@ class TaskResolver:
 
 
 class ForcedResolver:
-    """A :class:`Resolver` whose questions count and are not limited: who asks is bounded himself."""
+    """A :class:`Resolver` whose questions count and have no limit: who asks them has his own."""
 
     __slots__ = ("resolver",)
 
