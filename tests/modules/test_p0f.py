@@ -122,6 +122,31 @@ async def test_an_answer_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "magic, status, times",
+    [(REPLY, 0x20, 1), (REPLY, 0x00, 2), (0x50304601, OK, 2)],
+)
+async def test_that_nothing_is_known_is_kept_and_nonsense_is_not(
+    tmp_path: Path, magic: int, status: int, times: int
+) -> None:
+    reply = struct.pack("=II", magic, status).ljust(SHAPE.size, b"\0")
+    async with listening(tmp_path, reply) as fake:
+        assert (await scanned(fake, times=2)).hits == {}
+        assert len(fake.asked) == times
+
+
+@pytest.mark.parametrize("address, asked", [("10.0.0.5", False), ("203.0.113.9", True)])
+async def test_a_client_that_only_the_letter_names_is_asked_about_unless_it_is_ours(
+    tmp_path: Path, address: str, asked: bool
+) -> None:
+    hop = f"from pc ([{address}]) by x.example; Thu, 1 Jan 2026 00:00:00 +0000"
+    local = 'options { local_addrs = ["10.0.0.0/8"]; }'
+    async with listening(tmp_path, answer()) as fake:
+        letter = mail(ip=None, headers={"Received": hop})
+        found = await explain(P0f, letter, config=section(fake.path) + local)
+        assert (bool(fake.asked), bool(found.hits)) == (asked, asked)
+
+
+@pytest.mark.parametrize(
     "address, packed",
     [
         ("203.0.113.7", struct.pack("=IB", QUERY, 4) + bytes([203, 0, 113, 7]) + bytes(12)),

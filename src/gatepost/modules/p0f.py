@@ -109,7 +109,8 @@ class P0f(Module):
     @runs(Stage.PREFILTER, callback="P0F_CHECK", priority=5, empty=True)
     async def check(self, task: Task) -> Hits:
         """Asks the store, then p0f; nothing for an address that p0f has not seen."""
-        if task.ip is None:
+        guessed = task.envelope.ip_guessed  # then a local address makes no direction
+        if task.ip is None or (guessed and self.setup.is_local(task.ip)):
             return
         key = f"{self.options.prefix}{task.ip}"
         raw = await self._kept(task, key)
@@ -120,7 +121,8 @@ class P0f(Module):
                 task.log(logging.WARNING, "p0f: no answer: %s", error or type(error).__name__)
                 yield self.FAIL(weight=0.0)
                 return
-            await self._keep(task, key, raw)
+            if is_answer(raw):
+                await self._keep(task, key, raw)
         found = parse_reply(raw)
         if found is None:
             return
@@ -167,6 +169,11 @@ async def ask(path: str, address: IPAddress, timeout: float) -> bytes:
 def query(address: IPAddress) -> bytes:
     """The question: 21 bytes, a short address padded with zeros."""
     return struct.pack("=IB16s", QUERY, address.version, address.packed)
+
+
+def is_answer(raw: bytes) -> bool:
+    """True when p0f says what it knows, or that it knows nothing: it took the question."""
+    return SHAPE.unpack(raw)[:2] in ((REPLY, OK), (REPLY, NO_MATCH))
 
 
 def parse_reply(raw: bytes) -> Fingerprint | None:
