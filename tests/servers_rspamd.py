@@ -39,6 +39,8 @@ OWN_OPTIONS = {
     "own/options.inc": 'filters = "dkim,regexp";\nurl_tld = "$DBDIR/own/suffixes";\n',
     # The list that it comes with, of ten thousand suffixes, costs it six seconds at start.
     "own/suffixes": "com\norg\nnet\n",
+    # Some of its modules call what its rules make global.
+    "own/globals.lua": 'require "global_functions" ()\n',
 }
 
 
@@ -113,5 +115,6 @@ worker "rspamd_proxy" {{
   upstream "local" {{ default = yes; self_scan = yes; }}
 }}
 {includes}
+lua = "$LOCAL_CONFDIR/own/globals.lua"
 modules {{ path = "${{PLUGINSDIR}}"; }}
 """
