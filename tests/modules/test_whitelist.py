@@ -194,6 +194,13 @@ async def test_how_much_it_weighs(more, domains, the_letter, symbol, score):
     assert found.scores.get(symbol) == score
 
 
+@pytest.mark.parametrize("name, score", [("BLAME", 4.0), ("BLACKLIST_SPF", 1.0)])
+async def test_an_inverse_symbol_weighs_as_much_the_other_way(name, score):
+    config = rule("spf", BOTH, f'score = -4; inverse_symbol = "{name}";')
+    found = await scan(MODULES, letter(BAD), dns=dns(), config=config)
+    assert found.scores[name] == score
+
+
 async def test_lists_may_be_files(tmp_path):
     path = tmp_path / "domains.inc"
     path.write_text("# ours\naa.org both:2.0\nbb.org\n")

@@ -17,7 +17,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from gatepost.authn import DkimVerdict, DmarcVerdict, SpfResult
-from gatepost.modules.whitelist.rules import Entry, Rule, RuleOptions, build_symbol, map_lines
+from gatepost.modules.whitelist.rules import (
+    Entry,
+    Rule,
+    RuleOptions,
+    build_inverse,
+    build_symbol,
+    map_lines,
+)
 from gatepost.scan.maps import Map
 from gatepost.scan.module import (
     Check,
@@ -93,7 +100,7 @@ class Whitelist(Module):
                 continue
             inverse = None
             if options.inverse_symbol is not None:
-                inverse = build_symbol(options.inverse_symbol, options, score=None)
+                inverse = build_inverse(options.inverse_symbol, options)
             own = inverse is not None and inverse.name not in declared
             declared.add(options.inverse_symbol or name)
             self.rules.append(

@@ -122,6 +122,12 @@ def build_symbol(name: str, options: RuleOptions, score: float | None) -> Symbol
     )
 
 
+def build_inverse(name: str, options: RuleOptions) -> Symbol:
+    """The inverse symbol of the rule: one of our own speaks against as ``score`` does for."""
+    known = options.score is None or name in SHIPPED_SCORES
+    return build_symbol(name, options, None if known else -(options.score or 0.0))
+
+
 def parse_number(text: str | None) -> float:
     """A multiplier; 1 where there is none, or none that can be used."""
     try:
