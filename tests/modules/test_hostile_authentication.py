@@ -138,6 +138,32 @@ async def test_a_hostile_zone_costs_its_own_verdict_and_nothing_else(name, zone,
     assert spent < 0.5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "zone, silent, symbol",
+    [
+        ("v=spf1 a:s1.slow.test a:s2.slow.test a:s3.slow.test -all", "", "R_SPF_DNSFAIL"),
+        ("v=spf1 exists:%{i}.s1.slow.test mx:s2.slow.test -all", "", "R_SPF_DNSFAIL"),
+        ("v=spf1 -all", "s._domainkey.slow.test", "R_DKIM_TEMPFAIL"),
+    ],
+)
+async def test_a_slow_zone_does_not_keep_the_forged_authors_policy_from_being_asked(
+    zone, silent, symbol
+):
+    texts = txt("slow.test", zone), txt("_dmarc.a.test", "v=DMARC1; p=reject")
+    names = {silent, "7.113.0.203.s1.slow.test", *(f"s{n}.slow.test" for n in range(4))}
+    raw = field("DKIM-Signature", signature(d="slow.test")) + PLAIN
+    began = time.monotonic()
+    async with DnsServer("\n".join(texts), silent=names) as dns:
+        resolver = DnsResolver(ResolverSettings(nameserver=(dns.address,), timeout=5.0))
+        config = "options { task_timeout = 1s; }"
+        async with Bench(MODULES, config=config, dns=resolver) as bench:
+            found = await bench.scan(mail(raw=raw, sender="u@slow.test"))
+        await resolver.close()
+    assert symbol in found.hits and "DMARC_POLICY_REJECT" in found.hits
+    assert time.monotonic() - began < 5.0  # as long as one question may take
+
+
 def field(name: str, value: str, count: int = 1) -> bytes:
     return f"{name}: {value}\r\n".encode() * count
 

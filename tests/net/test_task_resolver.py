@@ -40,16 +40,6 @@ async def test_beyond_the_limit_only_old_questions_answer():
     assert len(zone.asked) == 2
 
 
-async def test_who_asks_little_asks_beyond_the_limit_and_is_counted():
-    zone = Zone()
-    zone.go.set()
-    task = TaskResolver(zone, 1)
-    answers = [await task.forced.query(name, "A") for name in ("a", "b", "b")]
-    assert all(answer.ok for answer in answers) and task.requests == len(zone.asked) == 2
-    assert (await task.query("c", "A")).rcode == "limit"
-    assert (await task.query("b", "A")).ok
-
-
 async def test_no_limit():
     zone = Zone()
     zone.go.set()
@@ -122,3 +112,29 @@ async def test_a_question_that_ended_with_the_resolver_says_so():
     begun.cancel()
     await asyncio.wait([begun])
     assert task.begin("a.test", "A") == Answer("closed")
+
+
+async def test_who_asks_little_asks_beyond_the_limit_and_is_counted():
+    zone = PromptZone()
+    task = TaskResolver(zone, 1)
+    asking = [task.forced(5.0).query(name, "A") for name in ("a", "b", "b")]
+    answers = asyncio.gather(*asking)
+    await asyncio.sleep(0)
+    zone.go.set()
+    assert all(answer.ok for answer in await answers)
+    assert task.requests == len(zone.asked) == 2
+    assert (await task.query("c", "A")).rcode == "limit"
+    assert (await task.forced(5.0).query("b", "A")).ok
+
+
+async def test_all_forced_questions_share_one_time():
+    zone = PromptZone()
+    task = TaskResolver(zone)
+    forced = task.forced(0.05)
+    began = asyncio.get_running_loop().time()
+    for name in ("a", "b", "c", "a"):
+        assert (await forced.query(name, "A")).rcode == "timeout"
+    assert 0.04 < asyncio.get_running_loop().time() - began < 2.0
+    zone.go.set()
+    assert (await task.query("a", "A")).ok
+    assert (await forced.query("a", "A")).ok  # it has come since

@@ -38,6 +38,7 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
+from gatepost.scan.patience import evidence_time
 from gatepost.scan.task import Task
 
 LEAST_SIGNED = 0.9
@@ -128,6 +129,7 @@ class Dkim(Module):
                 setup.problem("sign_headers", str(error))
         self.cache = KeyMemory(options.dkim_cache_size)
         self.limits = limits_of(options)
+        self.patience = evidence_time(setup.core)
 
     @runs(Stage.FILTER, callback="DKIM_CHECK", empty=True)
     async def check(self, task: Task) -> Hits:
@@ -150,7 +152,7 @@ class Dkim(Module):
         trusted = self.domains if self.options.trusted_only else None
         found = await verify_dkim(
             shared_letter(task.message, task.variables),
-            task.resolver.forced,
+            task.resolver.forced(self.patience),
             now=task.now,
             options=self.limits,
             cache=self.cache,

@@ -37,6 +37,7 @@ from gatepost.scan.module import (
     runs,
 )
 from gatepost.scan.outgoing_header import outgoing_header
+from gatepost.scan.patience import decision_time
 from gatepost.scan.signing import Signing
 from gatepost.scan.signing_eligibility import decline
 from gatepost.scan.signing_keys import SigningKey
@@ -80,6 +81,7 @@ class DkimSigning(Module):
         )
         self.keys = PrivateKeys()
         self.published = PublishedKeys()
+        self.patience = decision_time(setup.core)
         self.headers = self._sign_headers(setup)
         for path in self.signing.keys.fixed_files():
             self._check_file(setup, path)
@@ -124,7 +126,7 @@ class DkimSigning(Module):
         if not self.options.check_pubkey:
             return True
         published = await self.published.have(
-            key, chosen.domain, chosen.selector, task.resolver.forced, now=task.now
+            key, chosen.domain, chosen.selector, task.resolver.forced(self.patience), now=task.now
         )
         return published or self.options.allow_pubkey_mismatch
 

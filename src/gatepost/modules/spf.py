@@ -34,6 +34,7 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
+from gatepost.scan.patience import evidence_time
 from gatepost.scan.task import Task
 
 MAX_LOOKUPS = 10
@@ -107,6 +108,7 @@ class Spf(Module):
         self.whitelist = setup.map(options.whitelist, kind="radix", option="whitelist")
         self.relays = setup.map(options.external_relay, kind="radix", option="external_relay")
         self.limits = limits_of(options)
+        self.patience = evidence_time(setup.core)
         self.records = SpfRecordCache(max_records=options.spf_cache_size)
         self.verdicts = VerdictCache(options.spf_cache_size, options.min_cache_ttl)
         self.ALLOW = self.ALLOW.renamed(names.allow)
@@ -155,7 +157,7 @@ class Spf(Module):
         if found is not None:
             return found, True
         found = await check_spf(
-            task.resolver.forced,
+            task.resolver.forced(self.patience),
             ip=ip,
             helo=helo,
             mail_from=mail_from,

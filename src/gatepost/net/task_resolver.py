@@ -29,16 +29,17 @@ class TaskResolver:
         self.flights: dict[tuple[str, RecordType], asyncio.Event] = {}
         self.pending: dict[tuple[str, RecordType], asyncio.Future[Answer]] = {}
 
-    @property
-    def forced(self) -> "ForcedResolver":
-        """The same for who asks little: its questions are asked even beyond the limit.
+    def forced(self, seconds: float) -> "ForcedResolver":
+        """The same for who asks little: its questions are asked even beyond the limit, and all of
+        them together are waited for so many seconds.
 
-        Otherwise a letter with many links could keep the sender's domain from being asked.
+        Otherwise a letter with many links could keep the sender's domain from being asked, and a
+        slow zone could take all of the letter's time.
         """
-        return ForcedResolver(self)
+        return ForcedResolver(self, seconds)
 
-    async def query(self, name: str, type: RecordType, *, forced: bool = False) -> Answer:
-        """As :meth:`Resolver.query`: never raises for DNS trouble. ``forced``: as :meth:`begin`."""
+    async def query(self, name: str, type: RecordType) -> Answer:
+        """As :meth:`Resolver.query`: never raises for DNS trouble."""
         key = (name.lower().removesuffix("."), type)
         while True:
             answer = self.answers.get(key)
@@ -49,7 +50,7 @@ class TaskResolver:
                 break
             await flight.wait()
         if key not in self.pending:
-            if self.limit and self.requests >= self.limit and not forced:
+            if self.limit and self.requests >= self.limit:
                 return OVER_LIMIT
             self.requests += 1
         flight = self.flights[key] = asyncio.Event()
@@ -86,13 +87,20 @@ class TaskResolver:
 
 
 class ForcedResolver:
-    """A :class:`Resolver` whose questions count and have no limit: who asks them has his own."""
+    """A :class:`Resolver` for one check that bounds its own questions; see ``forced``."""
 
-    __slots__ = ("resolver",)
+    __slots__ = ("deadline", "loop", "resolver")
 
-    def __init__(self, resolver: TaskResolver) -> None:
+    def __init__(self, resolver: TaskResolver, seconds: float) -> None:
         self.resolver = resolver
+        self.loop = asyncio.get_running_loop()
+        self.deadline = self.loop.time() + seconds
 
     async def query(self, name: str, type: RecordType) -> Answer:
-        """As :meth:`Resolver.query`."""
-        return await self.resolver.query(name, type, forced=True)
+        """As :meth:`Resolver.query`. When the time is over, what is not known is a time-out."""
+        found = self.resolver.begin(name, type, forced=True)
+        if isinstance(found, Answer):
+            return found
+        left = max(self.deadline - self.loop.time(), 0.0)
+        done, _ = await asyncio.wait((found,), timeout=left)
+        return answer_of(found) if done else Answer("timeout")

@@ -38,7 +38,7 @@ class Asks(Module):
     DONE = Symbol("DONE")
 
     def prepare(self, setup) -> None:
-        self.investigator = Investigator(setup.config)
+        self.investigator = Investigator(setup)
 
     @runs(Stage.FILTER, callback="ASKS", after=("LEAVES", "SPF_CHECK"))
     async def check(self, task) -> None:

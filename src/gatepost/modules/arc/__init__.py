@@ -31,6 +31,7 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
+from gatepost.scan.patience import evidence_time
 from gatepost.scan.task import Task
 
 DMARC_FAILURES = {"reject": "DMARC_POLICY_REJECT", "quarantine": "DMARC_POLICY_QUARANTINE"}
@@ -81,6 +82,7 @@ class Arc(Module):
         self.DNSFAIL = self.DNSFAIL.renamed(names.dnsfail)
         self.NA = self.NA.renamed(names.na)
         self.cache = KeyMemory()
+        self.patience = evidence_time(setup.core)
         self.sealer = Sealer(options, setup, rejected=self.REJECT.name)
         dmarc = setup.config.section("dmarc").get("symbols")
         self.dmarc_failures = [
@@ -119,7 +121,7 @@ class Arc(Module):
             return
         chain = await verify_arc(
             shared_letter(task.message, task.variables),
-            task.resolver.forced,
+            task.resolver.forced(self.patience),
             now=task.now,
             cache=self.cache,
             forgives=None if self.forgiven is None else self.forgiven.__contains__,

@@ -37,6 +37,7 @@ from gatepost.modules.arc.results import (
     state_found,
 )
 from gatepost.scan.outgoing_header import outgoing_header
+from gatepost.scan.patience import decision_time
 from gatepost.scan.setup import Setup
 from gatepost.scan.signing import Signing
 from gatepost.scan.signing_eligibility import decline
@@ -62,6 +63,7 @@ class Sealer:
         )
         self.keys = PrivateKeys()
         self.published = PublishedKeys()
+        self.patience = decision_time(setup.core)
         self.headers = _sign_headers(options.sign_headers, setup)
         self.host = socket.gethostname()
         self.names_user = _names_user(setup)
@@ -120,7 +122,7 @@ class Sealer:
         if not self.options.check_pubkey:
             return True
         published = await self.published.have(
-            key, chosen.domain, chosen.selector, task.resolver.forced, now=task.now
+            key, chosen.domain, chosen.selector, task.resolver.forced(self.patience), now=task.now
         )
         return published or self.options.allow_pubkey_mismatch
 

@@ -36,6 +36,7 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
+from gatepost.scan.patience import decision_time
 from gatepost.scan.task import Task
 
 
@@ -73,7 +74,8 @@ class Dmarc(Module):
         self.no_sampling = setup.map(
             options.no_sampling_domains, kind="set", option="no_sampling_domains"
         )
-        self.investigator = Investigator(setup.config)
+        self.investigator = Investigator(setup)
+        self.patience = decision_time(setup.core)
         self.collector = Collector(options, setup)
         self.munger = Munger(options.munging, setup) if options.munging is not None else None
         self.ALLOW = self.ALLOW.renamed(names.allow)
@@ -129,7 +131,7 @@ class Dmarc(Module):
             yield self.MUNGED(author.addr)
 
     async def _judge(self, task: Task, domain: str, evidence: Evidence) -> DmarcVerdict:
-        discovery = await discover_policy(task.resolver.forced, domain)
+        discovery = await discover_policy(task.resolver.forced(self.patience), domain)
         honour = self.no_sampling is None or discovery.policy_domain not in self.no_sampling
         sample = random.randrange(100)
         return evaluate_dmarc(discovery, evidence.spf, evidence.dkim, sample, honour_percent=honour)

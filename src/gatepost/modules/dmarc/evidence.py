@@ -27,10 +27,12 @@ from gatepost.authn import (
     shared_letter,
     verify_dkim,
 )
-from gatepost.config import Configuration, Problems, bind
+from gatepost.config import Problems, bind
 from gatepost.modules.dkim import Dkim, limits_of
 from gatepost.modules.spf import Spf, claimed_sender
 from gatepost.modules.spf import limits_of as spf_limits_of
+from gatepost.scan.patience import evidence_time
+from gatepost.scan.setup import Setup
 from gatepost.scan.task import Task
 
 
@@ -44,8 +46,9 @@ class Evidence(NamedTuple):
 class Investigator:
     """Finds the evidence; where it has to look itself, as the sections of SPF and DKIM say."""
 
-    def __init__(self, config: Configuration) -> None:
+    def __init__(self, setup: Setup) -> None:
         # Their mistakes are told by the modules themselves.
+        config = setup.config
         spf = bind(Spf.Options, config.section("spf"), "spf", Problems())
         dkim = bind(Dkim.Options, config.section("dkim"), "dkim", Problems())
         self.limits = spf_limits_of(spf)
@@ -53,6 +56,7 @@ class Investigator:
         self.records = SpfRecordCache(max_records=spf.spf_cache_size)
         self.verify = limits_of(dkim)
         self.keys = KeyMemory(dkim.dkim_cache_size)
+        self.patience = evidence_time(setup.core)
 
     async def find(self, task: Task) -> Evidence:
         """What their checks have left; what is missing is evaluated."""
@@ -72,7 +76,7 @@ class Investigator:
         client = task.variables.get("spf_client")  # behind a relay: the hop before it
         ip, helo = (ip_address(client[0]), client[1]) if client else (task.ip, task.helo or "")
         return await check_spf(
-            task.resolver.forced,
+            task.resolver.forced(self.patience),
             ip=ip,
             helo=helo,
             mail_from=claimed_sender(task),
@@ -89,7 +93,7 @@ class Investigator:
             return known
         return await verify_dkim(
             shared_letter(task.message, task.variables),
-            task.resolver.forced,
+            task.resolver.forced(self.patience),
             now=task.now,
             options=self.verify,
             cache=self.keys,
