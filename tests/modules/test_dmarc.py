@@ -448,3 +448,28 @@ async def test_reporting_is_a_section():
 async def test_reports_without_a_sender_are_warned_of():
     app = build_app([Dmarc], config="dmarc { reporting { enabled = true; } }")
     assert ["without `email` and `domain`" in str(one) for one in app.problems.warnings] == [True]
+
+
+# Options of DKIM that leave signatures out
+
+
+@pytest.mark.parametrize(
+    "option", ["skip_multi = true;", 'trusted_only = true; domains = ["other.example"];']
+)
+async def test_a_signature_that_is_not_looked_at_for_dkim_still_counts(option):
+    raw = mail(sender="u@author.example").raw
+    for domain in ("author.example", "list.example"):
+        value = sign_dkim(Letter.from_bytes(raw), ED25519, domain, "s", now=NOW)
+        raw = f"DKIM-Signature: {value}\r\n".encode() + raw
+    records = [
+        f"s._domainkey.{domain}. TXT '{record_of(ED25519).decode()}'"
+        for domain in ("author.example", "list.example")
+    ]
+    resolver = zone(*records, "_dmarc.author.example. TXT 'v=DMARC1; p=reject'")
+    config = f"dkim {{ {option} }}"
+    found = await scan(ALL, mail(raw=raw, sender="u@x.example"), dns=resolver, config=config)
+    assert "R_DKIM_ALLOW" not in found.hits
+    assert found.hits["DMARC_POLICY_ALLOW"] == ["author.example", "reject"]
+    forged = raw.replace(b"Hello", b"Hallo")
+    found = await scan(ALL, mail(raw=forged, sender="u@x.example"), dns=resolver, config=config)
+    assert "DMARC_POLICY_REJECT" in found.hits

@@ -55,7 +55,10 @@ def _symbol(name: str, score: float, about: str, option: str, *, one_shot: bool 
 
 
 class Dkim(Module):
-    """One symbol a signature; ``task.variables["dkim"]`` has the verdicts for later checks."""
+    """One symbol a signature; ``task.variables["dkim"]`` has the verdicts for later checks.
+
+    ``dkim_partly`` tells them that an option kept some signatures from being looked at.
+    """
 
     name = "dkim"
     group = "dkim"
@@ -142,9 +145,11 @@ class Dkim(Module):
             yield self.NA()
             return
         if self.options.skip_multi and count > 1:
+            task.variables["dkim_partly"] = True
             return
         verdicts = await self._verify(task)
         task.variables["dkim"] = verdicts
+        task.variables["dkim_partly"] = self.options.trusted_only
         for hit in self._hits(verdicts):
             yield hit
 

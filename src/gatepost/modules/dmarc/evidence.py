@@ -60,7 +60,7 @@ class Investigator:
 
     async def find(self, task: Task) -> Evidence:
         """What their checks have left; what is missing is evaluated."""
-        spf, dkim = known_spf(task), known_dkim(task)
+        spf, dkim = known_spf(task), all_dkim(task)
         if dkim is None or (spf is None and task.ip is not None):
             spf, dkim = await asyncio.gather(self._spf(task), self._dkim(task))
         return Evidence(
@@ -88,7 +88,7 @@ class Investigator:
 
     async def _dkim(self, task: Task) -> Sequence[DkimVerdict]:
         """What is known, else all signatures, over the letter as it came in."""
-        known = known_dkim(task)
+        known = all_dkim(task)
         if known is not None:
             return known
         return await verify_dkim(
@@ -104,7 +104,8 @@ def may_judge(task: Task) -> bool:
     """False: SPF or DKIM was to look at this inbound letter and has not."""
     if task.direction.outbound:
         return True
-    return known_dkim(task) is not None and (task.ip is None or known_spf(task) is not None)
+    checked = known_dkim(task) is not None or was_partly_checked(task)
+    return checked and (task.ip is None or known_spf(task) is not None)
 
 
 def to_spf_identity(found: SpfResult) -> SpfIdentity:
@@ -123,3 +124,12 @@ def known_spf(task: Task) -> SpfResult | None:
 def known_dkim(task: Task) -> Sequence[DkimVerdict] | None:
     found = task.variables.get("dkim")
     return found if isinstance(found, list | tuple) else None
+
+
+def all_dkim(task: Task) -> Sequence[DkimVerdict] | None:
+    """What is known, if no signature was left out: any may be the one of the author's domain."""
+    return None if was_partly_checked(task) else known_dkim(task)
+
+
+def was_partly_checked(task: Task) -> bool:
+    return task.variables.get("dkim_partly") is True
