@@ -9,6 +9,7 @@ from gatepost.config import Problems
 from gatepost.modules.ratelimit.limits import BucketOptions, Factors, Limit
 from gatepost.modules.ratelimit.rates import Rate, RateReader
 from gatepost.scan.maps import MapLibrary
+from gatepost.scan.zbase32 import hashed
 from gatepost.ucl import Loader, Object
 
 WORDS = {word: lambda task: "x" for word in ("user", "ip", "to", "from")}
@@ -79,7 +80,7 @@ def test_a_key_begins_with_the_burst(text: str, prefixes: list[str]) -> None:
     assert [limit.prefix for limit in rate.limits] == prefixes
 
 
-# The last three are what a real Rspamd 3.4 wrote; tests/wire/test_ratelimit_rspamd.py looks again.
+# The second to the fourth are what a real Rspamd 3.4 wrote; tests/wire/test_ratelimit_rspamd.py looks again.
 @pytest.mark.parametrize(
     "burst, values, stored",
     [
@@ -87,6 +88,7 @@ def test_a_key_begins_with_the_burst(text: str, prefixes: list[str]) -> None:
         (10, ["anna", "anna"], ["RLps3jnw76e3"]),
         (33, ["a.quite.long.address@example.org"], ["RLee55pjo15hye6r1jazq1t8za"]),
         (33, ["ä@example.org"], ["RL4b8tfnmpfg9cr3kuqcg"]),
+        (33, ["\ud800"], ["RL" + hashed("3030:\ud800", 8)]),  # as broken UTF-7 may have it
     ],
 )
 def test_the_name_of_a_bucket_is_as_long_as_its_key_up_to_24(

@@ -30,7 +30,7 @@ from gatepost.scan.maps import MapLibrary
 from gatepost.scan.selector_syntax import parse_calls
 from gatepost.scan.selectors import parse_selector
 from gatepost.scan.task import Task
-from gatepost.scan.zbase32 import hashed
+from gatepost.scan.zbase32 import hashed, to_bytes
 from gatepost.ucl import Array, Object, Value, Where
 
 MAX_KEYS = 1024
@@ -66,7 +66,7 @@ class Rate(msgspec.Struct, frozen=True):
     def keys(self, limit: Limit, values: Iterable[str], prefix: str) -> list[str]:
         """The names under which ``limit`` is stored for these values, as Rspamd has them."""
         raw = (f"{limit.prefix}{value}" for value in dict.fromkeys(values))
-        return [prefix + hashed(key, min(24, _bytes(key))) for key in raw]
+        return [prefix + hashed(key, min(24, len(to_bytes(key)))) for key in raw]
 
 
 class Keys(NamedTuple):
@@ -251,7 +251,3 @@ def _joined(parts: Sequence[Keyword]) -> Callable[[Task], Sequence[str]]:
         return (":".join(found),)
 
     return values
-
-
-def _bytes(key: str) -> int:
-    return len(key.encode("utf-8", "surrogateescape"))
