@@ -80,7 +80,7 @@ def test_a_key_begins_with_the_burst(text: str, prefixes: list[str]) -> None:
     assert [limit.prefix for limit in rate.limits] == prefixes
 
 
-# The second to the fourth are what a real Rspamd 3.4 wrote; tests/wire/test_ratelimit_rspamd.py looks again.
+# The second to the fourth are what Rspamd 3.4 wrote; tests/wire/test_ratelimit_rspamd.py looks.
 @pytest.mark.parametrize(
     "burst, values, stored",
     [
