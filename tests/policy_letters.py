@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three hundred and sixty letters that ask everything of the policy and reputation modules.
+"""Nearly four hundred letters that ask everything of the policy and reputation modules.
 
 Each is one of the committed corpus, one written for a symbol, or drawn from what such letters
 are made of. In the envelope and in message ids ``NAME.WAY`` is the letter's name and direction:
@@ -35,7 +35,7 @@ from policy_zone import (
 
 CORPUS = Path(__file__).with_name("corpus")
 DRAWN = 65
-"""How many letters have nothing of their own: beside 295 others."""
+"""How many letters have nothing of their own."""
 WAYS: dict[str, dict[str, str]] = {
     "inbound": {},
     "local": {"ip": "10.0.0.5"},
@@ -154,6 +154,7 @@ def authentication() -> Iterator[tuple[str, Letter]]:
     yield "dkim of ours", signed(letter(sender="u@ours.org"), "ours.org")
     yield "dmarc by spf", of("u@reject.org", "u@reject.org", PASSING)
     yield "dmarc by dkim", signed(of("u@reject.org"), "reject.org")
+    yield "dmarc by dkim, spf wrong", signed(of("u@reject.org", "u@wrong.org"), "reject.org")
     yield "dmarc by another's dkim", signed(of("u@quarantine.org"), "list.net")
     yield "dmarc by another's spf", of("u@reject.org", "u@none.org", PASSING)
     yield "dmarc of a subdomain", of("u@x.sub.org")
@@ -230,11 +231,21 @@ def policy() -> Iterator[tuple[str, Letter]]:
         yield f"client {ip} who is a hop", letter(ip=ip, headers={"Received": received(*HOPS[-1])})
     for name in NAMES[:-1]:
         yield f"helo pc.lan of {name}", letter(helo="pc.lan", hostname=name)
+    for helo in ("user-1", "host-12", "kabel-12", "dsl-1-2"):
+        yield (
+            f"client whose name tells more than {helo}",
+            letter(ip=DYNAMIC, hostname=None, helo=f"{helo}.good.org"),
+        )
     yield "client of ours", letter(ip=LISTED_AT_HOME)
+    yield (
+        "client without name, by a mail program",
+        letter(ip=STRANGER, hostname=None, headers={"Received": "", "User-Agent": "Mailer 1"}),
+    )
     for number, body in enumerate(BODIES):
         yield f"body {number}", letter(body)
     for hops in HOPS:
         yield f"{len(hops)} hops", letter(headers={"Received": received(*hops) or ""})
+    yield "one line", letter("http://good.org/a/very/long/path/that/fills/all/of/the/letter")
     html = '<html><body><a href="http://www.black.org/page/of/offers">Offers</a></body></html>\r\n'
     yield "html", letter(html, headers={"Content-Type": "text/html; charset=utf-8"})
     for sender in ("x", "x@host", "x@under_score.org", "x@nowhere.good.org", "postmaster@none.org"):

@@ -36,6 +36,10 @@ SPF = {
     "plus.org": "v=spf1 +all",
     "passed-on.org": "v=spf1 include:reject.org redirect=soft.org",
     "wrong.org": "v=spf1 include:nothing.org -all",
+    "hosts.org": "v=spf1 a:mail.good.org mx:mx-only.good.org -all",
+    "empty.org": "v=spf1",
+    "unclear.org": "v=spf1 ip4:nowhere -all",
+    "circle.org": "v=spf1 include:circle.org -all",
     "mail.gone.org": f"v=spf1 ip4:{PASSING} -all",
 }
 DMARC = {

@@ -149,7 +149,7 @@ DIFFERENCES = (
     ),
     Difference(
         "HFILTER_HOSTNAME_5",
-        "HFILTER_HOSTNAME_UNKNOWN HFILTER_HELO_1",
+        "HFILTER_HOSTNAME_UNKNOWN HFILTER_HELO_1 HFILTER_HELO_2 HFILTER_HELO_3 HFILTER_HELO_4",
         "inbound",
         lambda scan: "Hostname" not in scan.envelope,
         "4.1 looks for the client's name before all other checks, 3.4 in once_received, while "
@@ -195,8 +195,16 @@ DIFFERENCES = (
         "R_SPF_PERMFAIL",
         "R_SPF_FAIL DMARC_POLICY_ALLOW_WITH_FAILURES",
         "inbound",
-        lambda scan: scan.sender.endswith("@wrong.org"),
-        "An include of a domain without record is a permanent error (RFC 7208 5.2).",
+        lambda scan: scan.sender.endswith(("@wrong.org", "@unclear.org", "@circle.org")),
+        "An include of a domain without record, one in a circle, and an address that is none are "
+        "permanent errors (RFC 7208 5.2, 4.6.4, 4.6); 3.4 leaves such mechanisms out.",
+    ),
+    Difference(
+        "R_SPF_NEUTRAL",
+        "R_SPF_PERMFAIL",
+        "inbound",
+        lambda scan: scan.sender.endswith("@empty.org"),
+        "A record without mechanisms is neutral (RFC 7208 4.7), no error.",
     ),
     Difference(
         "R_SPF_PLUSALL",
@@ -275,9 +283,9 @@ DIFFERENCES = (
 
 FOUND = """
 ALL_HOSTS ARC_ALLOW ARC_INVALID ARC_NA ARC_REJECT ARC_SIGNED ASN BEHIND_RELAY BEHIND_USER BLACK
-BLAKE BLAME_D BLAME_M BLAME_S BLAME_SD BOTH DKIM_SIGNED DKIM_TRACE DMARC_BAD_POLICY DMARC_DNSFAIL
-DMARC_NA DMARC_POLICY_ALLOW DMARC_POLICY_QUARANTINE DMARC_POLICY_REJECT DMARC_POLICY_SOFTFAIL
-DOTTED GOOD_HIGH GOOD_NONE GREY GREYLIST HFILTER_FROMHOST_NORESOLVE_MX
+BLAKE BLAME_D BLAME_M BLAME_S BLAME_SD BOTH DIRECT_TO_MX DKIM_SIGNED DKIM_TRACE DMARC_BAD_POLICY
+DMARC_DNSFAIL DMARC_NA DMARC_POLICY_ALLOW DMARC_POLICY_QUARANTINE DMARC_POLICY_REJECT
+DMARC_POLICY_SOFTFAIL DOTTED GOOD_HIGH GOOD_NONE GREY GREYLIST HFILTER_FROMHOST_NORESOLVE_MX
 HFILTER_FROMHOST_NORES_A_OR_MX HFILTER_FROMHOST_NOT_FQDN HFILTER_HELO_1 HFILTER_HELO_2
 HFILTER_HELO_3 HFILTER_HELO_4 HFILTER_HELO_5 HFILTER_HELO_BADIP HFILTER_HELO_BAREIP
 HFILTER_HELO_IP_A HFILTER_HELO_NORESOLVE_MX HFILTER_HELO_NORES_A_OR_MX HFILTER_HELO_NOT_FQDN
