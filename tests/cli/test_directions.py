@@ -53,6 +53,10 @@ def test_each_module_has_the_row_of_the_table(commands: Commands, name: str) -> 
     assert sorted(row["override"]) == sorted(override)
 
 
+def test_every_module_of_the_table_exists() -> None:
+    assert TABLE.keys() <= {module.name for module in ALL}
+
+
 def test_every_module_that_exists_is_there_enabled_or_not(commands: Commands) -> None:
     commands.write({"local.d/once_received.conf": "enabled = no;"})
     found: dict[str, Any] = commands.run("directions", "--json").json

@@ -315,6 +315,14 @@ async def test_direction_decides(
     assert doings(CASES[module], found, stored) == set(happens.split()) - {NONE}
 
 
+@pytest.mark.parametrize("module", CASES)
+async def test_a_user_without_a_name_is_none(module: str) -> None:
+    """DESIGN §3; to Rspamd any `User` header is somebody who logged in."""
+    found, stored = await scanned(module, "", "", "no name")
+    inbound = next(row[3] for row in ROWS if row[:3] == (module, "", ""))
+    assert doings(CASES[module], found, stored) == set(inbound.split())
+
+
 # What `explain` says of what did not run: which condition, and which option would change it.
 WHY = [
     # check, module, situation, reason, option
@@ -349,7 +357,7 @@ async def scanned(module: str, own: str, more: str, situation: str) -> tuple[Sca
     """The case's letter in a situation, and whether its id was stored."""
     case = CASES[module]
     config = f"{CORE} {more} {module} {{ {case.section} {own} }}"
-    ip, user = SITUATIONS[situation]
+    ip, user = {**SITUATIONS, "no name": (PUBLIC, "")}[situation]
     async with Bench(case.modules, config=config, dns=zone(*case.asks)) as bench:
         for key, value in case.records.items():
             await bench.store.set(key, value)
