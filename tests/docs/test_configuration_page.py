@@ -44,7 +44,9 @@ def test_local_d_merges_and_override_d_replaces(gatepost: Commands) -> None:
     addresses = app.config.section("options")["local_addrs"]
     assert isinstance(addresses, list)
     assert {"10.0.0.0/8", "198.51.100.0/24"} <= set(map(str, addresses))
-    assert list(app.config.section("ratelimit")["rates"]) == ["rip"]
+    rates = app.config.section("ratelimit")["rates"]
+    assert isinstance(rates, dict)
+    assert list(rates) == ["rip"]
 
 
 @pytest.mark.parametrize("name", NAMED_FILES)
