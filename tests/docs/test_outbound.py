@@ -209,16 +209,11 @@ async def test_some_users_have_other_limits(tmp_path: Path, user: str, burst: in
         assert await actions(scans, [many, one]) == ["no action", "soft reject"]
 
 
-@pytest.mark.parametrize(
-    ("user", "burst"),
-    [("anna@example.org", 200), ("x@customer.example", 20), ("bob@example.org", 50)],
-)
-async def test_a_map_gives_some_users_other_limits(tmp_path: Path, user: str, burst: int) -> None:
-    full = mail(user=user, rcpt=[f"r{n}@example.net" for n in range(burst)])
+async def test_each_user_of_a_domain_has_a_bucket_of_his_own(tmp_path: Path) -> None:
+    full = mail(user="x@customer.example", rcpt=[BOB] * 20)
     async with scanner(tmp_path, "Other limits for some users") as scans:
-        assert await actions(scans, [full, mail(user=user)]) == ["no action", "soft reject"]
-        other = mail(user=f"another@{user.partition('@')[2]}")
-        assert await actions(scans, [other]) == ["no action"], "each has a bucket of his own"
+        assert await actions(scans, [full, full]) == ["no action", "soft reject"]
+        assert await actions(scans, [mail(user="y@customer.example")]) == ["no action"]
 
 
 # Signing, ARC, DMARC
@@ -234,7 +229,7 @@ def key(tmp_path: Path) -> dict[str, str]:
     return {path.name: path.read_text()}
 
 
-FOREIGN_BOUNCES = mail(user=ALICE, sender="b1@bounces.example.com")
+FOREIGN_BOUNCES = mail(user=ALICE, sender="b1@bounces.example.com", headers={"From": ALICE})
 
 
 @pytest.mark.parametrize(
@@ -251,11 +246,7 @@ FOREIGN_BOUNCES = mail(user=ALICE, sender="b1@bounces.example.com")
         (mail(user="anna@example.com"), "allow_username_mismatch = true;", True),
         (mail(user=ALICE, headers={"From": "x@example.com"}), "", False),
         (FOREIGN_BOUNCES, "", False),
-        (
-            mail(user=ALICE, sender="b1@bounces.example.com", headers={"From": ALICE}),
-            "allow_hdrfrom_mismatch = true;",
-            True,
-        ),
+        (FOREIGN_BOUNCES, "allow_hdrfrom_mismatch = true;", True),
         (mail(user=ALICE, sender="", headers={"From": ALICE}), "", True),
         (
             mail(user=ALICE, sender="", headers={"From": ALICE}),
