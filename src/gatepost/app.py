@@ -274,8 +274,9 @@ class _Assembly:
             return Loaded(module(options, self._setup(module, section, scratch)), False)
         for problem in scratch.errors:
             self.problems.error(problem.where, problem.message)
+        own = {*module.Options.__struct_fields__, *getattr(module.Options, "aliases", ())}
         for key in ignored:
-            if key not in module.Options.__struct_fields__:
+            if key not in own:
                 message = "ignored: all modules keep their state where `redis.conf` says"
                 self.problems.warning(section.place(key), f"{module.name}.{key}: {message}")
         instance = module(options, self._setup(module, section, self.problems))

@@ -390,6 +390,14 @@ def test_switches_of_rspamd_that_have_no_effect_are_named(option: str) -> None:
     assert f"mx_check.{option}: has no effect" in str(warning)
 
 
+def test_its_own_older_names_are_not_taken_for_those_of_redis() -> None:
+    config = "mx_check { enabled = yes; timeout = 3s; servers = localhost; }"
+    app = build_app([MxCheck], config=config)
+    assert app.modules[0].module.options.connect_timeout == 3.0  # type: ignore[attr-defined]
+    (warning,) = app.problems.warnings
+    assert "mx_check.servers: ignored" in str(warning)
+
+
 def test_without_a_family_nothing_runs_and_a_warning_says_so() -> None:
     app = build_app([MxCheck], config="mx_check { enabled = yes; probe_ipv4 = no; }")
     assert any("nothing is checked" in str(warning) for warning in app.problems.warnings)

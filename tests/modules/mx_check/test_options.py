@@ -70,6 +70,14 @@ def test_names_of_old_are_taken(text: str, connect_timeout: float, verify_greeti
     assert not problems.all
 
 
+def test_symbols_of_old_keep_the_name_they_were_given() -> None:
+    problems = Problems()
+    text = "symbol_no_mx = MX_MISSING; symbol_bad_mx = MX_DEAD;"
+    bound = bind(Options, Loader({}, environment={}).parse(text, "x"), "mx_check", problems)
+    assert (bound.symbol_mx_none, bound.symbol_bad_mx) == ("MX_MISSING", "MX_DEAD")
+    assert not problems.all
+
+
 @pytest.mark.parametrize("text", ["port = 0;", "connect_timeout = 0;", "max_mx_a_records = 0;"])
 def test_bounds(text: str) -> None:
     problems = Problems()

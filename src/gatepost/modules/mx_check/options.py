@@ -91,6 +91,7 @@ class Options(ModuleOptions, frozen=True):
     aliases: ClassVar[dict[str, str]] = {
         "timeout": "connect_timeout",
         "wait_for_greeting": "verify_greeting",
+        "symbol_no_mx": "symbol_mx_none",
     }
 
     enabled: bool = False
