@@ -7,6 +7,7 @@ Source: direction-modules reference §6, "Selector and key collection".
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -136,7 +137,7 @@ class KeyChoice:
         if place.path is None and self.options.use_redis:
             return None
         path = fill(place.path or self.path, domain=domain, selector=selector)
-        path = str(self.base / path)
+        path = absolute(self.base, path)
         return SigningKey(domain=domain, selector=selector, path=path, expire=expire)
 
 
@@ -148,7 +149,15 @@ def key_place(selector: str | None, key: str) -> Place:
 
 def fill(template: str, **values: str) -> str:
     """``$name`` and ``${name}`` replaced; what has no value stays."""
+    if "$" not in template:
+        return template
     return VARIABLE.sub(lambda m: values.get(m[1] or m[2], m[0]), template)
+
+
+@lru_cache(maxsize=1024)
+def absolute(base: Path, path: str) -> str:
+    """``path`` from ``base``; remembered, because paths are slow to join and few."""
+    return str(base / path)
 
 
 def as_text(value: bytes) -> str:
