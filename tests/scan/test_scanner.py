@@ -212,6 +212,33 @@ async def test_a_letter_without_a_body_is_no_action(raw: bytes) -> None:
     assert found.outcomes["SAVES"].outcome == "ran"
 
 
+@pytest.mark.parametrize(
+    "request_headers, kind, filename, subject",
+    [
+        ({}, "text/plain", None, "a letter"),
+        ({"Raw": "no"}, "text/plain", None, "a letter"),
+        ({"Raw": "yes"}, "application/octet-stream", None, ""),
+        ({"Flags": "raw"}, "application/octet-stream", None, ""),
+        (
+            {"Raw": "yes", "Content-Type": "text/html", "Filename": "a.htm"},
+            "text/html",
+            "a.htm",
+            "",
+        ),
+    ],
+)
+async def test_what_is_sent_as_raw_is_not_parsed_as_mime(
+    request_headers: dict[str, str], kind: str, filename: str | None, subject: str
+) -> None:
+    letter = mail(request=request_headers)
+    message = (await scan(Sees, letter)).task.message
+    [part] = message.parts
+    assert (part.content_type.full, part.filename) == (kind, filename)
+    assert message.subject == subject
+    assert letter.raw.endswith(part.decoded)
+    assert (part.decoded == letter.raw) is not message.mime
+
+
 async def test_explain_has_one_outcome_for_each_check_of_each_module() -> None:
     found = await scan([Sees, InboundOnly], mail(user="anna"))
     assert {o.name: (o.outcome, o.reason, o.option) for o in found.outcomes.values()} == {

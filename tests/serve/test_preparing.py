@@ -53,6 +53,11 @@ def test_a_proxy_that_speaks_no_milter_is_a_scan_port() -> None:
     assert isinstance(listener, ScanPortListener) and listener.options.settings_id == "x"
 
 
+def test_a_scan_port_may_be_for_what_is_no_mime() -> None:
+    [listener] = prepared('worker "normal" { bind_socket = "a:1"; mime = no; }').listeners
+    assert isinstance(listener, ScanPortListener) and not listener.options.mime
+
+
 def test_a_disabled_section_listens_nowhere() -> None:
     text = WORKERS.replace('"normal" {', '"normal" { enabled = no;')
     assert [listener.kind for listener in prepared(text).listeners] == ["milter"]

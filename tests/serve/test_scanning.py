@@ -69,6 +69,12 @@ async def test_the_listener_s_settings_id_stands_for_the_client_s(
     assert reply.score == score
 
 
+@pytest.mark.parametrize("mime, reads_it", [(True, True), (False, False)])
+async def test_a_listener_without_mime_reads_no_header(scanning, mime, reads_it):
+    reply = await ask(scanning, mail(), Peer(mime=mime))
+    assert (reply.message_id == "letter@example.org") is reads_it
+
+
 async def test_one_line_in_the_log(scanning, caplog):
     with caplog.at_level(logging.INFO, "gatepost.task"):
         await ask(scanning, mail(request={"Queue-ID": "4ABC"}))

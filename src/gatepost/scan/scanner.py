@@ -121,7 +121,13 @@ class Scanner:
     def prepare(self, raw: bytes, envelope: Envelope, *, now: float | None = None) -> Task:
         """The task before settings: message opened, client resolved, direction known."""
         options = self.options
-        message = Message(raw, limits=options.limits)
+        message = Message(
+            raw,
+            limits=options.limits,
+            mime="raw" not in envelope.flags,
+            content_type=envelope.header("Content-Type") or "",
+            filename=envelope.header("Filename") or "",
+        )
         self._guess_client(envelope, message)
         for resolve in self.client_resolvers:
             resolve(envelope, message)

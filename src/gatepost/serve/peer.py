@@ -8,13 +8,16 @@ import asyncio
 from gatepost.serve.reply import Peer
 
 
-def peer_of(transport: asyncio.BaseTransport, *, protocol: str, settings_id: str) -> Peer:
+def peer_of(
+    transport: asyncio.BaseTransport, *, protocol: str, settings_id: str, mime: bool = True
+) -> Peer:
     """The ``Peer`` of an accepted connection; address and listener as ``Peer`` has them."""
     return Peer(
         address=_host(transport.get_extra_info("peername")),
         listener=_address(transport.get_extra_info("sockname")),
         protocol=protocol,
         settings_id=settings_id,
+        mime=mime,
     )
 
 

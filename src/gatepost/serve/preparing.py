@@ -112,6 +112,7 @@ class _Preparation:
         core = self.app.options
         options = ScanPortOptions(
             settings_id=normal.settings_id,
+            mime=normal.mime,
             max_message=core.max_message,
             timeout=normal.timeout,
             scan_timeout=self._scan_timeout(),

@@ -26,6 +26,8 @@ class Peer(msgspec.Struct, frozen=True):
     protocol: str = "http"
     settings_id: str = ""
     """The listener's own settings id; it replaces the client's (core reference §5.7)."""
+    mime: bool = True
+    """False: nothing from this listener is parsed as MIME, as with ``Raw: yes``."""
 
 
 class SymbolReply(msgspec.Struct, omit_defaults=True):

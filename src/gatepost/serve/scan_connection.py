@@ -62,7 +62,9 @@ class ScanConnection(asyncio.Protocol):
             self._transport.abort()
             return
         options = self._listener.options
-        self._peer = peer_of(transport, protocol="http", settings_id=options.settings_id)
+        self._peer = peer_of(
+            transport, protocol="http", settings_id=options.settings_id, mime=options.mime
+        )
         self._began = self._heard = self._loop.time()
         self._timer = self._loop.call_later(options.timeout, self._check_patience)
 

@@ -21,6 +21,8 @@ class ScanPortOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     settings_id: str = ""
     """Settings id of all mail from this listener; it replaces the client's."""
+    mime: bool = True
+    """False for a listener of things that are no letters: each is one part, not parsed."""
     max_message: Positive = 50 * 1024 * 1024
     """Bytes of a message, also after decompression."""
     max_held: Count = 0

@@ -54,6 +54,8 @@ class Scanning:
         envelope = parse_envelope(
             headers, peer=peer.address, protocol=peer.protocol, max_recipients=self.max_recipients
         )
+        if not peer.mime:
+            envelope.flags |= {"raw"}
         trace = Trace() if "profile" in envelope.flags else None
         task = await self.scanner.scan(body, envelope, trace=trace)
         self.scanned += 1
