@@ -212,6 +212,8 @@ async def test_what_the_server_refuses_now_may_work_later(server: RedisServer, s
         with pytest.raises(StoreError, match="maxmemory") as caught:
             await store.set("k", b"w")
         assert caught.value.temporary
+        with pytest.raises(StoreError, match="maxmemory"):  # and why, of several as one too
+            await store.ranked_add("r", "a", 1.0, keep=5)
         client.config_set("maxmemory", "0")
     assert await store.set("k", b"w")
 

@@ -79,7 +79,8 @@ class RedisStore:
         if expire is not None:
             commands = (*commands, ("PEXPIRE", key, to_milliseconds(expire)))
         group = (key, (("MULTI",), *commands, ("EXEC",)))
-        done = checked((await self._servers().write((group,)))[0][-1])
+        # What refused one of them is the reason; EXEC only says that there was one.
+        done = [checked(reply) for reply in (await self._servers().write((group,)))[0]][-1]
         if not isinstance(done, list):
             raise strange(done)
         return [checked(reply) for reply in done]
