@@ -192,7 +192,7 @@ class Options(ModuleOptions, frozen=True):
     symbol_mx_error: str | None = "MX_ERROR"
     """See `symbol_good_mx`."""
     symbol_mx_none: str | None = "MX_NONE"
-    """See `symbol_good_mx`."""
+    """See `symbol_good_mx`; also as `symbol_no_mx`."""
     symbol_mx_null: str | None = "MX_NULL"
     """See `symbol_good_mx`."""
     symbol_mx_broken: str | None = "MX_BROKEN"
