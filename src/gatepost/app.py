@@ -24,6 +24,7 @@ from gatepost.config import (
     bind,
     find_configuration,
     load_configuration,
+    read_options,
 )
 from gatepost.modules import ALL
 from gatepost.net import DnsResolver, PromptResolver, ResolverSettings
@@ -206,7 +207,7 @@ class _Assembly:
     def __init__(self, config: Configuration, problems: Problems) -> None:
         self.config = config
         self.problems = problems
-        self.options = bind(OptionsSection, config.section("options"), "options", problems)
+        self.options = read_options(config.section("options"), problems)
         self.maps_folder = config.folder / "maps.d" if config.folder is not None else None
         self.maps = MapLibrary(self.maps_folder, problems)
         self.is_local = self._local_test()
@@ -223,7 +224,7 @@ class _Assembly:
             unknown_weight=actions.unknown_weight,
         )
         loaded = [self._load(module) for module in modules]
-        checks = [check for one in loaded if one.enabled for check in one.module.checks()]
+        checks = self._checks(loaded)
         self._register(registry, checks)
         engine = Engine(
             self._composites(registry, checks),
@@ -294,6 +295,17 @@ class _Assembly:
             is_local=self.is_local,
         )
 
+    def _checks(self, loaded: Iterable[Loaded]) -> list[Check]:
+        """The checks of all modules that are on; of two of one name the later is a mistake."""
+        found: dict[str, Check] = {}
+        for check in (check for one in loaded if one.enabled for check in one.module.checks()):
+            first = found.setdefault(check.callback, check)
+            if first is not check:
+                owners = [c.module.name if c.module else c.group for c in (first, check)]
+                message = f"{check.callback} is a check of {owners[0]} and of {owners[1]}"
+                self.problems.error(check.where or first.where, message)
+        return list(found.values())
+
     def _register(self, registry: SymbolRegistry, checks: Iterable[Check]) -> None:
         registry.add(GTUBE, check=GTUBE.name, group="gtube")
         for check in checks:
@@ -301,7 +313,7 @@ class _Assembly:
                 try:
                     registry.add(symbol, check=check.callback, group=check.group)
                 except DeclarationError as error:
-                    self.problems.error(None, str(error))
+                    self.problems.error(check.where, str(error))
 
     def _composites(self, registry: SymbolRegistry, checks: Iterable[Check]) -> Composites:
         unknown = registry.unknown_weight

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatepost.config import OptionsSection, Problems, bind
+from gatepost.config import OptionsSection, Problems, read_options
 from gatepost.ucl import Object, parse
 
 # The keys of the options.inc that Rspamd ships, with other values where those are of no use here.
@@ -39,7 +39,7 @@ def read(text: str) -> tuple[OptionsSection, list[str]]:
     problems = Problems()
     section = parse(text)
     assert isinstance(section, Object)
-    return bind(OptionsSection, section, "options", problems), [p.message for p in problems.all]
+    return read_options(section, problems), [p.message for p in problems.all]
 
 
 def test_an_existing_file_loads_without_a_word() -> None:
@@ -85,6 +85,29 @@ def test_which_test_patterns_count(text: str, patterns: str) -> None:
 )
 def test_what_is_out_of_bounds(text: str, message: str) -> None:
     assert read(text)[1][0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("dns { enable_dnssec = yes }", "dns.enable_dnssec: ignored, answers are not validated"),
+        ('dns { hosts = "/etc/hosts" }', "dns.hosts: ignored, no hosts file is read"),
+        ("allow_raw_input = no", "allow_raw_input: ignored, what cannot be read as MIME"),
+        ("compat_messages = yes", "compat_messages: ignored, `messages` of a reply"),
+    ],
+)
+def test_what_is_relied_on_in_vain_is_a_warning(text: str, why: str) -> None:
+    problems = Problems()
+    section = parse("\n" + text, "options.inc")
+    assert isinstance(section, Object)
+    read_options(section, problems)
+    [problem] = problems.all
+    assert str(problem).startswith(f"options.inc:2: warning: options.{why}")
+
+
+def test_the_same_options_as_rspamd_has_them_are_nothing_to_speak_of() -> None:
+    text = "allow_raw_input = yes; compat_messages = no; dns { enable_dnssec = no }"
+    assert read(text)[1] == []
 
 
 @pytest.mark.parametrize("name", ["nameserver", "server", "servers"])

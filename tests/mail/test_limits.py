@@ -12,4 +12,4 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (limits.max_depth, limits.max_parts) == (64, 10_000)
     assert (limits.max_boundaries, limits.max_headers) == (100_000, 100_000)
     assert (limits.max_parameters, limits.max_recipients) == (1024, 1024)
-    assert (limits.max_urls, limits.max_lua_urls) == (10_240, 1024)
+    assert (limits.max_urls, limits.words_decay) == (10_240, 600)

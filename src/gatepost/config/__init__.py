@@ -10,7 +10,7 @@ from gatepost.config.layers import (
     find_state,
     load_configuration,
 )
-from gatepost.config.options import DnsSection, OptionsSection
+from gatepost.config.options import OptionsSection, read_options
 from gatepost.config.problems import Problems, did_you_mean
 from gatepost.config.units import Bytes, Count, Fraction, Names, Raw, Score, Seconds
 
@@ -20,7 +20,6 @@ __all__ = [
     "ConfigError",
     "Configuration",
     "Count",
-    "DnsSection",
     "Fraction",
     "Names",
     "OptionsSection",
@@ -34,4 +33,5 @@ __all__ = [
     "find_configuration",
     "find_state",
     "load_configuration",
+    "read_options",
 ]

@@ -3,7 +3,7 @@
 
 Names and defaults are Rspamd's (core reference §2). Options of Rspamd that mean nothing here
 (``filters``, caches of its own regular expressions …) are taken and ignored, so that an existing
-``options.inc`` loads.
+``options.inc`` loads; where somebody would rely on one, a warning says that nothing comes of it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,17 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from gatepost.config.bind import bind
+from gatepost.config.problems import Problems
 from gatepost.config.units import Bytes, Count, Names, Raw, Seconds
+from gatepost.ucl import Object
 
 Attempts = Annotated[int, Meta(ge=1, le=20)]
+
+RAW_INPUT = "what cannot be read as MIME is scanned as far as it can be read"
+COMPAT_MESSAGES = "`messages` of a reply is always an object"
+DNSSEC = "answers are not validated here; let the name server do that"
+HOSTS = "no hosts file is read; use `fake_records`"
 
 
 class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,13 +38,17 @@ class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
     nameserver: list[str] = []
     timeout: Annotated[float, Meta(gt=0)] = 1.0
     retransmits: Attempts = 5
-    sockets: Count = 16
     fake_records: Raw = None
     cache_size: Count = 20_000
+    """Answers that are kept."""
     cache_bytes: Bytes = 32 * 1024 * 1024
+    """What they may weigh, roughly."""
+
+    # Without effect; the first two with a warning.
     enable_dnssec: bool = False
     hosts: Raw = None
-    connections: Count = 0
+    sockets: Raw = None
+    connections: Raw = None
 
 
 class UpstreamSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +57,9 @@ class UpstreamSection(msgspec.Struct, frozen=True, kw_only=True):
     max_errors: Count = 4
     error_time: Seconds = 10.0
     revive_time: Seconds = 60.0
-    lazy_resolve_time: Seconds = 3600.0
+
+    # Without effect.
+    lazy_resolve_time: Raw = None
     revive_jitter: Raw = None
     resolve_min_interval: Raw = None
     dns_timeout: Raw = None
@@ -71,17 +85,12 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     check_all_filters: bool = False
     one_shot: bool = False
     max_shots: Annotated[int, Meta(ge=1)] = 100
-    allow_raw_input: bool = True
     max_message: Annotated[int, Meta(gt=0)] = 50 * 1024 * 1024
     max_urls: Count = 10_240
-    max_lua_urls: Count = 1024
     max_recipients: Count = 1024
     max_opts_len: Count = 4096
     max_html_len: Bytes = 10 * 1024 * 1024
-    max_pic: Bytes = 1024 * 1024
     words_decay: Count = 600
-    min_word_len: Count = 0
-    max_word_len: Count = 40
     dns: DnsSection = DnsSection()
     dns_max_requests: Count = 64
     upstream: UpstreamSection = UpstreamSection()
@@ -90,14 +99,16 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     ignore_received: bool = False
     map_watch_interval: Seconds = 300.0
     map_file_watch_multiplier: Annotated[float, Meta(gt=0)] = 0.1
-    enable_mime_utf: bool = False
     enable_shutdown_workaround: bool = True
-    compat_messages: bool = False
     public_groups_only: bool = False
     explicit_modules: Names = []
-    url_tld: str | None = None
 
-    # Rspamd's own; nothing here depends on them.
+    # Without effect, with a warning.
+    allow_raw_input: bool = True
+    compat_messages: bool = False
+
+    # Without effect: Rspamd's own, or what is always so here (addresses in UTF-8, one limit of
+    # links for parser and rules, the list of public suffixes).
     allow_raw_headers: Raw = None
     cache_file: Raw = None
     classify_headers: Raw = None
@@ -109,6 +120,7 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     dynamic_conf: Raw = None
     enable_css_parser: Raw = None
     enable_experimental: Raw = None
+    enable_mime_utf: Raw = None
     events_backend: Raw = None
     filters: Raw = None
     heartbeat_interval: Raw = None
@@ -119,7 +131,11 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     hs_cache_timeout: Raw = None
     hyperscan_cache_expire: Raw = None
     maps: Raw = None
+    max_lua_urls: Raw = None
+    max_pic: Raw = None
     max_sessions_cache: Raw = None
+    max_word_len: Raw = None
+    min_word_len: Raw = None
     neighbours: Raw = None
     pidfile: Raw = None
     raw_mode: Raw = None
@@ -129,6 +145,7 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     stats_file: Raw = None
     tempdir: Raw = None
     temp_dir: Raw = None
+    url_tld: Raw = None
     vectorized_hyperscan: Raw = None
 
     @property
@@ -140,3 +157,20 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     def map_poll(self) -> float:
         """Seconds between two looks at the files of maps."""
         return self.map_watch_interval * self.map_file_watch_multiplier
+
+
+def read_options(section: Object, problems: Problems) -> OptionsSection:
+    """The section ``options``; what is asked for in vain is a warning in ``problems``."""
+    options = bind(OptionsSection, section, "options", problems)
+    written = section.get("dns")
+    dns = written if isinstance(written, Object) else Object()
+    for place, key, asked, why in (
+        (section, "allow_raw_input", not options.allow_raw_input, RAW_INPUT),
+        (section, "compat_messages", options.compat_messages, COMPAT_MESSAGES),
+        (dns, "enable_dnssec", options.dns.enable_dnssec, DNSSEC),
+        (dns, "hosts", options.dns.hosts is not None, HOSTS),
+    ):
+        if asked:
+            name = f"options.dns.{key}" if place is dns else f"options.{key}"
+            problems.warning(place.place(key), f"{name}: ignored, {why}")
+    return options

@@ -41,8 +41,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     max_urls: int = 10_240
     """URLs kept for a message."""
-    max_lua_urls: int = 1024
-    """URLs handed to rules."""
     max_url_length: int = 32_767
     """Bytes of one URL; a longer one is cut and flagged."""
     max_url_text_ratio: int = 10
@@ -58,16 +56,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_words_bytes: int = MIB
     words_decay: int = 600
     """Words of a part after which only some are kept."""
-    min_word_len: int = 0
-    max_word_len: int = 40
-    """Bytes of a word; raw (non-UTF) text only."""
-    max_distance_words: int = 8192
 
-    max_newlines: int = 100_000
     max_alternative_search: int = 1_000_000
     """Parts visited while looking for the other half of a multipart/alternative."""
 
     max_archive_files: int = 100_000
     """Archive entries listed, whole message."""
-    max_pic: int = MIB
-    """Bytes of a picture that would be decoded."""

@@ -49,13 +49,9 @@ def scanner_options(options: OptionsSection) -> ScannerOptions:
         limits=Limits(
             max_message=options.max_message,
             max_urls=options.max_urls,
-            max_lua_urls=options.max_lua_urls,
             max_recipients=options.max_recipients,
             max_html_len=options.max_html_len,
-            max_pic=options.max_pic,
             words_decay=options.words_decay,
-            min_word_len=options.min_word_len,
-            max_word_len=options.max_word_len,
         ),
         gtube_patterns=options.test_patterns,
         ignore_received=options.ignore_received,
