@@ -10,7 +10,6 @@ Source: direction-modules reference §18, whose keys are kept; learning from wha
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
@@ -127,18 +126,15 @@ class KnownSenders(Module):
             setup.warning("use_bloom", "has no effect: senders are kept exactly")
 
     def checks(self) -> Sequence[Check]:
-        """Each check has its own symbols; without domains nothing is kept or learnt."""
+        """Without domains nothing is kept or learnt."""
         known, globally, locally, learn = super().checks()
-        kept = [dataclasses.replace(known, symbols=(self.KNOWN, self.UNKNOWN)), learn]
+        if self.domains is None:
+            return [globally, locally]
         if not self.options.learn_outbound:
-            kept.remove(learn)
-        return [
-            *(kept if self.domains is not None else ()),
-            dataclasses.replace(globally, symbols=(self.GLOBALLY,)),
-            dataclasses.replace(locally, symbols=(self.LOCALLY,)),
-        ]
+            return [known, globally, locally]
+        return [known, learn, globally, locally]
 
-    @runs(Stage.FILTER, callback="KNOWN_SENDER")
+    @runs(Stage.FILTER, callback="KNOWN_SENDER", symbols=(KNOWN, UNKNOWN))
     async def check(self, task: Task) -> Hits:
         """Author and envelope sender; one who is unknown is kept from now on."""
         authors = [("mime", author) for author in task.message.from_[:1]]
@@ -157,14 +153,14 @@ class KnownSenders(Module):
             symbol = self.UNKNOWN if new else self.KNOWN
             yield symbol(f"{kind}:{member}")
 
-    @runs(Stage.FILTER, callback="INC_MAIL_KNOWN_GLOBALLY")
+    @runs(Stage.FILTER, callback="INC_MAIL_KNOWN_GLOBALLY", symbols=(GLOBALLY,))
     async def check_globally(self, task: Task) -> Hits:
         """Whether the sender himself is one of those who were answered."""
         sender = task.reply_sender
         if sender is not None and await self._is_any_in(task, self.everybody, (sender,)):
             yield self.GLOBALLY(sender)
 
-    @runs(Stage.FILTER, callback="INC_MAIL_KNOWN_LOCALLY")
+    @runs(Stage.FILTER, callback="INC_MAIL_KNOWN_LOCALLY", symbols=(LOCALLY,))
     async def check_locally(self, task: Task) -> Hits:
         """Whether the sender has answered one of the recipients."""
         sender, most = task.reply_sender, self.options.max_recipients

@@ -100,13 +100,7 @@ class Arc(Module):
         """Sealing follows the ``sign_…`` options; DMARC is adjusted only where somebody is
         trusted."""
         checking, adjusting, sealing = super().checks()
-        own = tuple(one for one in checking.symbols if one.name != self.SIGNED.name)
-        checking = dataclasses.replace(checking, symbols=own)
-        sealing = dataclasses.replace(
-            sealing,
-            symbols=(self.SIGNED,) if self.SIGNED else (),
-            ruling=self.sealer.signing.ruling,
-        )
+        sealing = dataclasses.replace(sealing, ruling=self.sealer.signing.ruling)
         if self.signers is None or not self.options.adjust_dmarc:
             return [checking, sealing]
         return [checking, adjusting, sealing]
@@ -157,6 +151,7 @@ class Arc(Module):
         requires=("ARC_CHECK",),
         ignore_passthrough=True,
         empty=True,
+        symbols=(SIGNED,),
     )
     async def seal(self, task: Task) -> Hits:
         """Adds one set, by the first of the keys that are chosen."""

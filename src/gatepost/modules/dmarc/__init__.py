@@ -11,7 +11,6 @@ Source: direction-modules reference §4; the verdict is RFC 7489's (``gatepost.a
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections.abc import Sequence
 
@@ -95,11 +94,7 @@ class Dmarc(Module):
     def checks(self) -> Sequence[Check]:
         """The rewriting of From is there only where it is configured."""
         judging, munging = super().checks()
-        own = tuple(symbol for symbol in judging.symbols if symbol.name != self.MUNGED.name)
-        judging = dataclasses.replace(judging, symbols=own)
-        if self.munger is None:
-            return [judging]
-        return [judging, dataclasses.replace(munging, symbols=(self.MUNGED,))]
+        return [judging] if self.munger is None else [judging, munging]
 
     @runs(Stage.FILTER, callback="DMARC_CHECK", after=("SPF_CHECK", "DKIM_CHECK"), empty=True)
     async def check(self, task: Task) -> Hits:
@@ -120,7 +115,7 @@ class Dmarc(Module):
             self._force(task, self._action(verdict))
         await self.collector.collect(task, verdict, evidence)
 
-    @runs(Stage.FILTER, callback="DMARC_MUNGED", requires=("DMARC_CHECK",))
+    @runs(Stage.FILTER, callback="DMARC_MUNGED", requires=("DMARC_CHECK",), symbols=(MUNGED,))
     def munge(self, task: Task) -> PlainHits:
         """Rewrites From of a letter to a list."""
         verdict = task.variables.get("dmarc")
