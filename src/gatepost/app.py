@@ -306,14 +306,16 @@ class _Assembly:
                 self.problems.error(check.where or first.where, message)
         return list(found.values())
 
-    def _register(self, registry: SymbolRegistry, checks: Iterable[Check]) -> None:
+    def _register(self, registry: SymbolRegistry, checks: Sequence[Check]) -> None:
         registry.add(GTUBE, check=GTUBE.name, group="gtube")
+        written = {check.callback: check.where for check in checks}
         for check in checks:
             for symbol in check.symbols:
                 try:
                     registry.add(symbol, check=check.callback, group=check.group)
                 except DeclarationError as error:
-                    self.problems.error(check.where, str(error))
+                    first = registry.symbols[symbol.name].check
+                    self.problems.error(check.where or written.get(first), str(error))
 
     def _composites(self, registry: SymbolRegistry, checks: Iterable[Check]) -> Composites:
         unknown = registry.unknown_weight

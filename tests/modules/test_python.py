@@ -424,3 +424,22 @@ def test_a_symbol_of_a_module_is_not_for_a_rule(tmp_path: Path) -> None:
     path = folder_with(tmp_path, {"a.py": rule("FOUND")}) / "a.py"
     with pytest.raises(ConfigError, match="FOUND"):
         build_app([Finds, Python], config=f'python = "{path}";')
+
+
+@pytest.mark.parametrize("order", [[Python, Finds], [Finds, Python]])
+@pytest.mark.parametrize(
+    "decorator, message",
+    [
+        ('@symbol("FINDS_CHECK")', "FINDS_CHECK is a check of "),
+        ('@symbol("MINE", virtual=["FOUND"])', "symbol FOUND is declared by "),
+    ],
+)
+def test_a_name_that_a_module_has_already_is_a_mistake_of_the_rule(
+    tmp_path: Path, order: list[type[Module]], decorator: str, message: str
+) -> None:
+    path = tmp_path / "rules.py"
+    path.write_text(f"{IMPORTS}\n\n{decorator}\ndef rule(task):\n    return True\n")
+    with pytest.raises(ConfigError) as caught:
+        build_app(order, config=f'python = "{path}";')
+    [problem] = caught.value.problems
+    assert str(problem).startswith(f"{path}:4: error: {message}")

@@ -54,7 +54,7 @@ class Python(Module):
             for rule in found:
                 name = rule.symbol.name
                 if name in owners:
-                    place = Where(str(path), _line_of(rule))
+                    place = _place_of(rule, path)
                     setup.problems.error(place, f"{name} is a rule of {owners[name]} already")
                 else:
                     owners[name] = path
@@ -85,6 +85,7 @@ class Python(Module):
                 ignore_passthrough=rule.ignore_passthrough,
                 empty=rule.empty,
                 ruling=rule.ruling,
+                where=_place_of(rule),
             )
             for rule in self.rules
         ]
@@ -137,9 +138,12 @@ def _as_check(rule: Rule) -> Callable[[Task], Any]:
     return plain
 
 
-def _line_of(rule: Rule) -> int:
+def _place_of(rule: Rule, path: Path | None = None) -> Where:
+    """Where the rule's function is written; ``path`` stands in for one without a file."""
     code = getattr(rule.function, "__code__", None)
-    return code.co_firstlineno if code is not None else 0
+    if code is None:
+        return Where(str(path or ""), 0)
+    return Where(str(path or code.co_filename), code.co_firstlineno)
 
 
 def _files(setup: Setup) -> list[tuple[Path, Where]]:

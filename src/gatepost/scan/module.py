@@ -48,6 +48,7 @@ from gatepost.scan.envelope import Envelope
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Hit, Symbol
+from gatepost.ucl import Where
 from gatepost.store import Store
 
 __all__ = [
@@ -112,7 +113,8 @@ class Check:
     ``explicit_enable`` ones run only where settings name them.
     ``any_direction`` checks do not follow the module's direction policy, those with a ``ruling``
     of their own follow that one.
-    ``timeout`` (seconds) is the check's own deadline, 0 for the task's.
+    ``timeout`` (seconds) is the check's own deadline, 0 for the task's. ``where`` is the place
+    in the configuration that made the check, for one that the postmaster wrote.
     """
 
     callback: str
@@ -132,6 +134,7 @@ class Check:
     empty: bool = False
     any_direction: bool = False
     ruling: Callable[[Direction], Ruling] | None = None
+    where: Where | None = None
     waits: bool = field(init=False)
     yields: bool = field(init=False)
 
