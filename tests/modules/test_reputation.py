@@ -453,6 +453,17 @@ async def test_a_whitelist_may_be_an_expression_of_maps() -> None:
     assert (list(without(anna)), list(without(bob))) == (["R"], [])
 
 
+@pytest.mark.parametrize("address, kept", [(PUBLIC, True), (LOCAL, False)])
+async def test_a_client_that_only_the_letter_names_has_one_unless_it_is_ours(
+    store: Store, address: str, kept: bool
+) -> None:
+    hop = f"from pc ([{address}]) by x.example; Thu, 1 Jan 2026 00:00:00 +0000"
+    async with bench(IP % "", store=store) as one:
+        found = await one.scan(mail(ip=None, headers={"Subject": "5", "Received": hop}))
+    assert found.task.direction.kind == "inbound"
+    assert bool(await store.hash_get_all(f"RR:i:{address}")) is kept
+
+
 # --- directions ---------------------------------------------------------------------------
 
 DIRECTIONS = {

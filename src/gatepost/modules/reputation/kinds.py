@@ -100,16 +100,23 @@ class SenderKind(Kind[IpOptions]):
     by_address = True
 
     def __init__(
-        self, options: IpOptions, excluded: Sequence[Map] = (), harmless: Sequence[Map] = ()
+        self,
+        options: IpOptions,
+        excluded: Sequence[Map] = (),
+        harmless: Sequence[Map] = (),
+        is_local: Callable[[IPAddress], bool] = lambda _: False,
     ) -> None:
         super().__init__(options, excluded)
         self.harmless = harmless
+        self.is_local = is_local
 
     def tokens(self, task: Task) -> list[Token]:
         """All or none: what is excluded is the client, or where it is."""
         ip, options = task.ip, self.options
         if ip is None or task.is_rspamc:
             return []
+        if task.envelope.ip_guessed and self.is_local(ip):
+            return []  # anybody can say that he is one of us
         if any(ip in one or masked(ip, options) in one for one in self.excluded):
             return []
         found = sender_tokens(task, options)

@@ -181,7 +181,7 @@ class RuleMaker:
                 harmless = self._maps(wanted, "map", place, path, option="asn_cc_whitelist")
                 if self.harmless is not None:
                     harmless.append(self.harmless)
-                return SenderKind(options, excluded, harmless)
+                return SenderKind(options, excluded, harmless, self.setup.is_local)
             case SpfOptions():
                 return SpfKind(options, excluded)
             case DkimOptions():
