@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gatepost.config import ConfigError
@@ -23,6 +25,7 @@ class Wants(Module):
         patterns: list[str] = []
         limit: int = 1
         action: str | None = None
+        function: str | None = None
 
     options: Options
 
@@ -33,6 +36,7 @@ class Wants(Module):
         self.patterns = setup.regexps(self.options.patterns, option="patterns")
         if self.options.action is not None:
             self.action = setup.action(self.options.action, option="action")
+        self.function = setup.function(self.options.function, option="function")
         if self.options.limit > 10:
             setup.problem("limit", "at most 10")
         elif self.options.limit > 5:
@@ -54,6 +58,8 @@ def made(section: str) -> Wants:
         ('patterns = ["fine", "("]', "test.conf:2: error: wants.patterns: not a pattern"),
         ("action = rejekt", "expected an action, found `rejekt`; did you mean `reject`?"),
         ("action = subject", "expected an action, found `subject`"),
+        ('function = "/nowhere.py:f"', "wants.function: /nowhere.py: cannot be read"),
+        ("function = f", "expected FILE.py:FUNCTION, found `f`"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(section: str, message: str) -> None:
@@ -96,8 +102,14 @@ def test_maps_and_patterns_are_ready_to_use() -> None:
     assert [bool(pattern.search("xabcx")) for pattern in module.patterns] == [True, True]
 
 
-def test_no_map_given_is_no_map() -> None:
-    assert made("").map is None
+def test_what_is_not_given_is_not_there() -> None:
+    assert made("").map is None and made("").function is None
+
+
+def test_a_function_comes_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def double(number):\n    return 2 * number\n")
+    module = made(f'function = "{tmp_path}/own.py:double"')
+    assert module.function is not None and module.function(2) == 4
 
 
 def test_what_is_switched_off_may_be_half_written() -> None:

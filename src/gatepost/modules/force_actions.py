@@ -19,8 +19,7 @@ from hashlib import blake2b
 import msgspec
 
 from gatepost.config import bind, did_you_mean
-from gatepost.scan.actions import ALIASES, SEVERITY, action_name
-from gatepost.scan.actions_section import EXTRAS, find_actions
+from gatepost.scan.actions import action_name
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.expressions import Expression, parse_expression
 from gatepost.scan.module import (
@@ -118,7 +117,7 @@ class ForceActions(Module):
 
     def prepare(self, setup: Setup) -> None:
         """Reads the rules of both forms."""
-        self.actions = {*SEVERITY, *ALIASES, *find_actions(setup.config)} - {*EXTRAS}
+        self.actions = setup.known_actions()
         self.composites = {
             *setup.config.section("composites"),
             *(name for name, _ in setup.config.repeated("composite")),

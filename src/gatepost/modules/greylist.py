@@ -12,9 +12,7 @@ Source: direction-modules reference §8. The keys are Rspamd's, so that both can
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from email.utils import formatdate
-from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -35,7 +33,6 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
-from gatepost.scan.python_files import PythonFileError, load_function
 from gatepost.scan.symbol import Hit
 from gatepost.scan.task import Task
 from gatepost.scan.zbase32 import hashed, to_bytes
@@ -142,7 +139,7 @@ class Greylist(Module):
             options.whitelist_domains_url, kind="map", option="whitelist_domains_url"
         )
         self.action = setup.action(options.action, option="action")
-        self.message_of = _message_function(setup, options.message_func)
+        self.message_of = setup.function(options.message_func, option="message_func")
         self.masks = {4: _mask(32, options.ipv4_mask), 6: _mask(128, options.ipv6_mask)}
         self.by_hand = bool(self.switches()["check_local"])
 
@@ -294,17 +291,6 @@ class Greylist(Module):
                 await task.store.expire(key, self.options.expire)
         except StoreError as error:
             task.log(logging.WARNING, "greylist: the records cannot be prolonged: %s", error)
-
-
-def _message_function(setup: Setup, given: str | None) -> Callable[..., object] | None:
-    """``FILE.py:NAME``: ``function(task, date) -> str``."""
-    if given is None:
-        return None
-    try:
-        return load_function(given, setup.config.folder or Path("."))
-    except PythonFileError as error:
-        setup.problem("message_func", str(error))
-        return None
 
 
 def _mask(bits: int, prefix: int) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from gatepost.config import Configuration, OptionsSection, Problems, did_you_mean
 from gatepost.scan.actions import ALIASES, SEVERITY, action_name
@@ -16,6 +18,7 @@ from gatepost.scan.actions_section import EXTRAS, find_actions
 from gatepost.scan.envelope import IPAddress
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.maps import Map, MapLibrary
+from gatepost.scan.python_files import PythonFileError, load_function
 from gatepost.scan.regexps import Regexp, RegexpError, parse_regexp
 from gatepost.scan.selectors import Selector, parse_selector
 from gatepost.ucl import Object, Value, Where
@@ -58,9 +61,13 @@ class Setup:
             definition, kind=kind, where=self.place(option), name=f"{self.name}.{option}"
         )
 
+    def known_actions(self) -> set[str]:
+        """The names of all actions, aliases and those of the configuration among them."""
+        return {*SEVERITY, *ALIASES, *find_actions(self.config)} - {*EXTRAS}
+
     def action(self, name: str, *, option: str) -> str:
         """The canonical name of the action given in ``option``; reports one that nobody knows."""
-        known = {*SEVERITY, *ALIASES, *find_actions(self.config)} - {*EXTRAS}
+        known = self.known_actions()
         if name not in known:
             self.problem(option, f"expected an action, found `{name}`{did_you_mean(name, known)}")
         return action_name(name)
@@ -82,3 +89,14 @@ class Setup:
             except RegexpError as error:
                 self.problem(option, f"not a pattern: {error}")
         return found
+
+    def function(self, given: str | None, *, option: str) -> Callable[..., Any] | None:
+        """The Python function that ``option`` names as ``FILE.py:NAME``, from the configuration
+        folder on; ``None`` when there is none or it cannot be used."""
+        if given is None:
+            return None
+        try:
+            return load_function(given, self.config.folder or Path("."))
+        except PythonFileError as error:
+            self.problem(option, str(error))
+            return None

@@ -13,12 +13,8 @@ Source: direction-modules reference §6.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from gatepost.scan.direction import Direction, Ruling
-from gatepost.scan.python_files import PythonFileError, load_function
 from gatepost.scan.setup import Setup
 from gatepost.scan.signing_domain import find_domain
 from gatepost.scan.signing_eligibility import Origin, decline, find_origin, rule
@@ -51,8 +47,8 @@ class Signing:
         self.keys = KeyChoice(options, setup, folder=folder, variables=variables)
         self.tables = open_tables(options, setup)
         self.vault = open_vault(options, setup)
-        self.condition = _function(setup, "sign_condition", options.sign_condition)
-        self.custom = _function(setup, "use_domain_custom", options.use_domain_custom)
+        self.condition = setup.function(options.sign_condition, option="sign_condition")
+        self.custom = setup.function(options.use_domain_custom, option="use_domain_custom")
 
     def ruling(self, direction: Direction) -> Ruling:
         """Whether anything can be signed in this direction."""
@@ -107,13 +103,3 @@ class Signing:
         if not found:
             decline(task, "no key for %s in the Vault", domain)
         return found
-
-
-def _function(setup: Setup, option: str, given: str | None) -> Callable[..., Any] | None:
-    if given is None:
-        return None
-    try:
-        return load_function(given, setup.config.folder or Path("."))
-    except PythonFileError as error:
-        setup.problem(option, str(error))
-        return None

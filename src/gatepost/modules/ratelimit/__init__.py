@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from inspect import isfunction
 from pathlib import Path
@@ -39,7 +39,7 @@ from gatepost.scan.module import (
     Symbol,
     runs,
 )
-from gatepost.scan.python_files import PythonFileError, load_function, load_python
+from gatepost.scan.python_files import PythonFileError, load_python
 from gatepost.scan.symbol import Hit
 from gatepost.scan.task import Task
 from gatepost.scan.verdicts import rough_verdict
@@ -165,7 +165,7 @@ class Ratelimit(Module):
         self.free_rcpts = setup.map(
             _as_list(options.whitelisted_rcpts), kind="set", option="whitelisted_rcpts"
         )
-        self.message_of = self._message_function(setup)
+        self.message_of = setup.function(options.message_func, option="message_func")
 
     def ready(self) -> bool:
         """Without rates there is nothing to limit."""
@@ -270,6 +270,7 @@ class Ratelimit(Module):
         return [Hit(shown, (option,))] if shown else []
 
     def _text(self, task: Task, one: Asked, option: str) -> str:
+        """``message_func`` gets task, rate, key, bucket and ``option``, that of the symbol."""
         if self.message_of is not None:
             try:
                 return str(self.message_of(task, one.rate.name, one.bucket.key, one.bucket, option))
@@ -336,18 +337,6 @@ class Ratelimit(Module):
             and isfunction(function)
             and function.__module__ == names["__name__"]  # what it imported is no keyword
         }
-
-    def _message_function(self, setup: Setup) -> Callable[..., object] | None:
-        """``FILE.py:NAME``: ``function(task, rate, key, bucket, option) -> str``, where ``option``
-        is that of the symbol, ``rate(key)``."""
-        given = self.options.message_func
-        if given is None:
-            return None
-        try:
-            return load_function(given, setup.config.folder or Path("."))
-        except PythonFileError as error:
-            setup.problem("message_func", str(error))
-            return None
 
 
 def _task_timeout(setup: Setup) -> float:
