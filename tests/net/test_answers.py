@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names as they are asked for, and what an answer says about itself."""
 
+from ipaddress import ip_address
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatepost.net import Answer, Mx, find_query_name
+from gatepost.net import Answer, Mx, find_query_name, reversed_labels
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,17 @@ from gatepost.net import Answer, Mx, find_query_name
 )
 def test_names_as_they_are_asked_for(name, asked):
     assert find_query_name(name) == asked
+
+
+@pytest.mark.parametrize(
+    ("address", "labels"),
+    [
+        ("192.0.2.1", "1.2.0.192"),
+        ("2001:db8::1", "1." + "0." * 23 + "8.b.d.0.1.0.0.2"),
+    ],
+)
+def test_addresses_are_asked_for_backwards(address, labels):
+    assert reversed_labels(ip_address(address)) == labels
 
 
 @given(st.text(max_size=300))

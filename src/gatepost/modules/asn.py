@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from gatepost.net import AddressDatabase, DatabaseError, Resolver
+from gatepost.net import AddressDatabase, DatabaseError, Resolver, reversed_labels
 from gatepost.scan.envelope import IPAddress
 from gatepost.scan.module import (
     Hits,
@@ -111,7 +111,7 @@ class Asn(Module):
             origin = self._look_up(ip)
         else:
             zones = self.options.provider_info
-            name = f"{reversed_address(ip)}.{zones.ip4 if ip.version == 4 else zones.ip6}"
+            name = f"{reversed_labels(ip)}.{zones.ip4 if ip.version == 4 else zones.ip6}"
             answer = await task.resolver.query(name, "TXT")
             if answer.failed:
                 if self.FAIL:
@@ -142,11 +142,6 @@ class Asn(Module):
             await asyncio.sleep(POLL)
             for database in self.databases:
                 await asyncio.to_thread(database.refresh)
-
-
-def reversed_address(ip: IPAddress) -> str:
-    """Octets, or nibbles, from the last to the first (RFC 1035 3.5, RFC 3596 2.5)."""
-    return ip.reverse_pointer.rpartition(".")[0].rpartition(".")[0]
 
 
 def parse_origin(record: bytes) -> Origin:

@@ -2,7 +2,16 @@
 """The network: DNS resolver, upstreams with health, and where the text of maps comes from."""
 
 from gatepost.net.address_database import AddressDatabase, AddressOrigin
-from gatepost.net.answers import Answer, Mx, Rcode, Record, RecordType, Soa, find_query_name
+from gatepost.net.answers import (
+    Answer,
+    Mx,
+    Rcode,
+    Record,
+    RecordType,
+    Soa,
+    find_query_name,
+    reversed_labels,
+)
 from gatepost.net.dns_cache import DnsCache
 from gatepost.net.errors import DatabaseError, HttpError, MapError, NetError, UpstreamError
 from gatepost.net.fake_records import read_fake_records
@@ -56,4 +65,5 @@ __all__ = [
     "parse_url",
     "read_definition",
     "read_fake_records",
+    "reversed_labels",
 ]

@@ -2,6 +2,7 @@
 """What did the DNS say? Record types, result codes, and the one value that every query returns."""
 
 import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, NamedTuple, TypeAlias
 
 import idna
@@ -104,6 +105,11 @@ def find_query_name(name: str) -> str | None:
     if len(name) > MAX_NAME or NAME_SHAPE.fullmatch(name) is None:
         return None
     return name
+
+
+def reversed_labels(address: IPv4Address | IPv6Address) -> str:
+    """``4.3.2.1`` for 1.2.3.4, of IPv6 the nibbles: how DNS lists name it (RFC 5782 2.1, 2.4)."""
+    return address.reverse_pointer.rsplit(".", 2)[0]
 
 
 def to_a_label(label: str) -> str:

@@ -22,10 +22,13 @@ TO_BLEACH = str.maketrans(RFC_BASE_32, "qpzry9x8gf2tvdw0s3jn54khce6mua7l")
 HASHES = ("blake2", "md5", "sha1", "sha256", "sha512")
 
 
-def hash_of(data: bytes, algorithm: str) -> bytes:
-    """The digest of ``data``; ``algorithm`` is one of ``HASHES``."""
+def hash_of(data: bytes, algorithm: str, *, key: bytes = BLAKE2_KEY) -> bytes:
+    """The digest of ``data``: ``algorithm`` is one of ``HASHES``, or another of ``hashlib``.
+
+    ``key`` is that of BLAKE2b, where Rspamd uses one in selectors and none elsewhere.
+    """
     if algorithm == "blake2":
-        return hashlib.blake2b(data, key=BLAKE2_KEY).digest()
+        return hashlib.blake2b(data, key=key).digest()
     return hashlib.new(algorithm, data, usedforsecurity=False).digest()
 
 

@@ -6,12 +6,11 @@ Source: direction-modules reference §0.4 and §16 (hash, hash_format, hash_len)
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from typing import NamedTuple
 
 from gatepost.modules.rbl.options import RuleOptions
-from gatepost.scan.zbase32 import hashed, to_bytes, zbase32
+from gatepost.scan.selector_digests import encode, hash_of
+from gatepost.scan.zbase32 import hashed, to_bytes
 
 
 class Hashing(NamedTuple):
@@ -25,15 +24,7 @@ class Hashing(NamedTuple):
         """The text hashed; BLAKE2b is Rspamd's, without a key and of 64 bytes."""
         if self.algorithm == "blake2" and self.form == "base32":
             return hashed(text) if self.length is None else hashed(text, self.length)
-        algorithm = "blake2b" if self.algorithm == "blake2" else self.algorithm
-        digest = hashlib.new(algorithm, to_bytes(text), usedforsecurity=False).digest()
-        match self.form:
-            case "base32":
-                written = zbase32(digest)
-            case "base64":
-                written = base64.b64encode(digest).decode("ascii")
-            case _:
-                written = digest.hex()
+        written = encode(hash_of(to_bytes(text), self.algorithm, key=b""), self.form)
         return written[: self.length].lower()  # the DNS does not tell letters apart
 
 

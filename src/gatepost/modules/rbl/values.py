@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from gatepost.mail import Address, ReceivedHop, Url, registrable_domain
+from gatepost.mail import ReceivedHop, Url, registrable_domain
 from gatepost.modules.rbl.compose_map import ComposeMap
 from gatepost.modules.rbl.options import RuleOptions
+from gatepost.net import reversed_labels
 from gatepost.scan.envelope import IPAddress
 from gatepost.scan.selector_urls import Choice
 from gatepost.scan.selector_values import MAX_VALUES
@@ -28,7 +29,7 @@ ASKABLE = re.compile(
     r"(?!-)[^.\s\x00-\x1f\ud800-\udfff]{1,63}+(?<!-)"
     r"(?:\.(?!-)[^.\s\x00-\x1f\ud800-\udfff]{1,63}+(?<!-))*+\Z"
 )
-MAX_ASKED = 250
+MAX_ASKED = 250  # characters of a name, without the list's own
 GMAIL = ("gmail.com", "googlemail.com")
 EVERY_TURN = MAX_VALUES
 UNWANTED = frozenset(("redirected",))
@@ -72,21 +73,16 @@ class Around(NamedTuple):
     selectors: Sequence[tuple[str, Selector]]
 
 
-def value_of(text: str, *, shown: str = "", domain: str = "") -> Value:
+def value_of(text: str, *, domain: str = "") -> Value:
     """A text that is a name or part of one."""
     name = text.lower() if len(text) <= MAX_ASKED and ASKABLE.match(text) else ""
-    return Value((shown or text)[:MAX_SHOWN], text, name, domain)
+    return Value(text[:MAX_SHOWN], text, name, domain)
 
 
 def value_of_address(address: IPAddress) -> Value:
     """An address, its octets or nibbles reversed (RFC 5782 2.1 and 2.4)."""
-    octets = reversed_octets(address)
+    octets = reversed_labels(address)
     return Value(str(address), octets, octets)
-
-
-def reversed_octets(address: IPAddress) -> str:
-    """``4.3.2.1`` for 1.2.3.4; of IPv6 the nibbles."""
-    return address.reverse_pointer.rsplit(".", 2)[0]
 
 
 def sources_of(options: RuleOptions, around: Around) -> list[Source]:
@@ -132,9 +128,9 @@ def from_source(options: RuleOptions) -> Source:
 
     def read(task: Task) -> Sequence[Value]:
         address = task.ip
-        return [] if address is None or address.version not in versions else (
-            [value_of_address(address)]
-        )  # fmt: skip
+        if address is None or address.version not in versions:
+            return []
+        return [value_of_address(address)]
 
     return Source("from", ("from", versions), read, forced=True)
 
@@ -252,7 +248,7 @@ def urls_source(options: RuleOptions, around: Around) -> Source:
 
     def name_of(url: Url) -> str:
         if "numeric" in url.flags:
-            return reversed_octets(ip_address(url.host))
+            return reversed_labels(ip_address(url.host))
         if compose is not None:
             return compose.part_of(url.host, url.tld)
         return url.host if full else url.tld
@@ -262,6 +258,7 @@ def urls_source(options: RuleOptions, around: Around) -> Source:
 
 
 def choice_of(limit: int, esld_limit: int) -> Choice:
+    """Which URLs are asked for: ``limit`` in all (0: of any number), so many of one eSLD."""
     return Choice(
         limit=limit or EVERY_TURN,
         esld_limit=esld_limit,
@@ -292,6 +289,7 @@ class Mailbox(NamedTuple):
 
 
 def mailbox_of(options: RuleOptions, around: Around) -> Mailbox:
+    """How the rule writes them; a hash is one of the address, a name has no ``@``."""
     delimiter = options.emails_delimiter
     if delimiter is None:
         delimiter = "@" if options.hash else "."
@@ -317,7 +315,7 @@ def replyto_source(options: RuleOptions, around: Around) -> Source:
     mailbox = mailbox_of(options, around)
 
     def read(task: Task) -> Sequence[Value]:
-        first: Iterable[Address] = task.message.reply_to[:1]
+        first = task.message.reply_to[:1]
         return _each_once(mailbox.value(one.user, one.domain) for one in first)
 
     return Source("replyto", ("replyto", mailbox), read)

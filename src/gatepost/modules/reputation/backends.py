@@ -9,8 +9,6 @@ addresses, which cannot hold what it expects.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,8 +16,10 @@ from typing import Protocol
 from gatepost.modules.reputation.options import BackendOptions, DnsOptions, StoreOptions
 from gatepost.modules.reputation.scoring import Standing, parse_standing, standing_of
 from gatepost.modules.reputation.tokens import Token
+from gatepost.net import reversed_labels
+from gatepost.scan.selector_digests import encode, hash_of
 from gatepost.scan.task import Task
-from gatepost.scan.zbase32 import to_bytes, zbase32
+from gatepost.scan.zbase32 import to_bytes
 from gatepost.store import Window
 
 
@@ -98,7 +98,7 @@ class DnsBackend:
     def _name(self, token: Token) -> str:
         name = token.name
         if token.address is not None:
-            name = token.address.reverse_pointer.rpartition(".")[0].rpartition(".")[0]
+            name = reversed_labels(token.address)
         labels = (name_of(name, self.options), token.prefix, self.zone)
         return ".".join(label for label in labels if label)
 
@@ -112,12 +112,4 @@ def name_of(token: str, options: BackendOptions) -> str:
 
 
 def _hashed(token: str, options: BackendOptions) -> str:
-    algorithm = "blake2b" if options.hash_alg == "blake2" else options.hash_alg
-    digest = hashlib.new(algorithm, to_bytes(token), usedforsecurity=False).digest()
-    match options.hash_encoding:
-        case "hex":
-            return digest.hex()
-        case "base64":
-            return base64.b64encode(digest).decode("ascii")
-        case "base32":
-            return zbase32(digest)
+    return encode(hash_of(to_bytes(token), options.hash_alg, key=b""), options.hash_encoding)
