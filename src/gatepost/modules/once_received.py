@@ -123,4 +123,6 @@ class OnceReceived(Module):
 
 
 def _named(patterns: list[Regexp], host: str | None) -> bool:
-    return bool(host) and any(pattern.search((host or "").lower()) for pattern in patterns)
+    if not host:
+        return False
+    return any(pattern.search(host.lower()) for pattern in patterns)

@@ -40,7 +40,7 @@ from gatepost.scan.task import Task
 MAX_LOOKUPS = 10
 """RFC 7208 4.6.4: a limit that may be lower here, but not higher."""
 
-MAX_KEPT = 86_400.0
+MAX_KEPT = 86_400.0  # seconds
 
 
 class SymbolNames(msgspec.Struct, frozen=True):
@@ -230,6 +230,7 @@ class VerdictCache:
         self.entries: OrderedDict[Key, tuple[float, SpfResult]] = OrderedDict()
 
     def find(self, key: Key, now: float) -> SpfResult | None:
+        """The verdict, if it lasts until ``now`` (seconds since the epoch)."""
         entry = self.entries.get(key)
         if entry is None or entry[0] <= now:
             return None
@@ -237,6 +238,7 @@ class VerdictCache:
         return entry[1]
 
     def keep(self, key: Key, found: SpfResult, now: float) -> None:
+        """Keeps a verdict as long as its ``ttl``, at least ``least`` seconds; not without one."""
         if not self.size or found.ttl <= 0:
             return
         self.entries[key] = (now + min(max(found.ttl, self.least), MAX_KEPT), found)

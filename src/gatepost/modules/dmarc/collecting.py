@@ -25,6 +25,7 @@ from gatepost.scan.maps import Map
 from gatepost.scan.setup import Setup
 from gatepost.scan.task import Task
 from gatepost.store import Store, StoreError
+from gatepost.ucl import Value
 
 MAX_PER_ORGANISATION = 1000
 """Domains below one registered domain and day: a wildcard record has as many as somebody likes."""
@@ -50,8 +51,8 @@ class Collector:
         self.keys = ReportKeys(reporting.redis_keys)
         self.known: OrderedDict[str, Announced] = OrderedDict()
 
-        def open_map(definition: object, name: str) -> Map | None:
-            return setup.map(definition, kind="set", option=name)  # type: ignore[arg-type]
+        def open_map(definition: Value, name: str) -> Map | None:
+            return setup.map(definition, kind="set", option=name)
 
         excluded = reporting.exclude_domains
         self.only_domains = open_map(reporting.only_domains, "reporting")

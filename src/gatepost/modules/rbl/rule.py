@@ -112,8 +112,11 @@ class Rule:
     def symbols(self) -> list[str]:
         """All that it may insert, its check's own name first."""
         meanings = [*self.options.returncodes, *self.options.returnbits]
-        named = [self._named(symbol, prefix) for symbol in [self.symbol, *meanings]
-                 for prefix in self._prefixes()]  # fmt: skip
+        named = [
+            self._named(symbol, prefix)
+            for symbol in [self.symbol, *meanings]
+            for prefix in self._prefixes()
+        ]
         return list(dict.fromkeys([self.callback, *named, self.fail]))
 
     async def check(self, task: Task) -> Hits:
@@ -197,7 +200,7 @@ class Rule:
     def name_of(self, value: Value, task: Task, memo: dict[object, Any]) -> str:
         """The name to look up for a value that is hashed or goes through a script; else empty."""
         if self.around.script is not None:
-            return self._scripted(value, task)
+            return self._scripted(self.around.script, value, task)
         if self.hashing is None:
             return f"{value.name}.{self.zone}" if value.name else ""
         key = (self.hashing, value.text)
@@ -206,12 +209,10 @@ class Rule:
             name = memo[key] = self.hashing.of(value.text)
         return f"{name}.{self.zone}" if len(name) <= 63 else ""
 
-    def _scripted(self, value: Value, task: Task) -> str:
-        script = self.around.script
-        assert script is not None
+    def _scripted(self, script: Script, value: Value, task: Task) -> str:
         try:
             name = script(value.text, self.zone, task, self.options.resolve_ip)
-        except Exception as error:
+        except Exception as error:  # his code, whatever it does, costs one question only
             task.log(logging.ERROR, "rbl: process_script of %s failed: %r", self.name, error)
             return ""
         return name.lower() if isinstance(name, str) and len(name) <= MAX_ASKED else ""

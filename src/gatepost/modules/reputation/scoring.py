@@ -15,6 +15,8 @@ NEUTRAL = 0.5493  # atanh(0.5): letters of no score speak for their sender
 USUAL_REJECT = 10.0
 LEAST = 1e-3
 """A weight that is not above this is not worth a symbol."""
+HIGHEST = 1e15
+MAX_TEXT = 4096  # bytes of a TXT record that are read
 
 
 class Standing(NamedTuple):
@@ -72,7 +74,3 @@ def number(text: bytes | None) -> float | None:
 def shown(weight: float) -> str:
     """A weight as Rspamd's options show it."""
     return f"{weight:.14g}"
-
-
-HIGHEST = 1e15
-MAX_TEXT = 4096  # characters of a TXT record that are read
