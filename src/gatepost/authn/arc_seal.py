@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seals a letter that is passed on: a new ARC set (RFC 8617 5.1), tags as rspamd (modules §7)."""
+"""Seals a letter that is passed on: a new ARC set (RFC 8617 5.1), tag for tag as Rspamd.
+
+Source: direction-modules reference §7.
+"""
 
 import re
 from typing import NamedTuple

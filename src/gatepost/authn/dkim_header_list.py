@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which header fields does a signature cover? Rspamd's ``sign_headers`` (modules reference §6).
+"""Which header fields does a signature cover? Rspamd's ``sign_headers``.
 
 ``name`` is signed as often as the list has it, if there is such a field at all; ``(o)name`` once
 more than there are fields, so that none can be added (RFC 6376 8.15); ``(x)name`` likewise, but
 only if there is one.
+
+Source: direction-modules reference §6.
 """
 
 import re

@@ -8,13 +8,13 @@ import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
+from gatepost.authn.dkim_key_record import MAX_RSA_BITS
 from gatepost.authn.dkim_keys import MIN_RSA_BITS, PrivateKey
 from gatepost.authn.errors import PrivateKeyError
 
 KeyType = Literal["rsa", "ed25519", "ed25519-seed"]
 RecordFormat = Literal["dns", "dnskey", "plain"]
 
-MAX_RSA_BITS = 8192  # what verifiers, ours among them, still check
 TXT_STRING = 255  # bytes in one string of a TXT record (RFC 1035 3.3)
 
 
@@ -32,7 +32,8 @@ class GeneratedKey(msgspec.Struct, frozen=True):
 
 
 def generate_key(kind: KeyType = "rsa", bits: int = 2048) -> GeneratedKey:
-    """A new key. ``bits`` is RSA's. Raises :class:`PrivateKeyError` for a size out of bounds.
+    """A new key. ``bits`` is RSA's. Raises :class:`PrivateKeyError` for a size out of bounds:
+    verifiers, ours among them, check no longer ones.
 
     ``ed25519-seed`` is the same as ``ed25519``, but its text is the bare seed in base64.
     """

@@ -9,7 +9,7 @@ A file is the operator's; a text may be somebody's who sent it with a request.
 import hashlib
 import logging
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from gatepost.authn.dkim_keys import MAX_KEY_BYTES, PrivateKey, load_private_key
 from gatepost.authn.errors import PrivateKeyError
@@ -19,6 +19,7 @@ log = logging.getLogger("gatepost.dkim")
 MAX_KEYS = 10_000
 """Keys, and names of files that are not there, that are remembered."""
 
+Name = TypeVar("Name", str, bytes)
 Stamp = tuple[int, int, int]
 
 
@@ -110,6 +111,7 @@ def stamp_of(path: str) -> Stamp | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def make_room(known: dict[str, Known] | dict[bytes, PrivateKey | None], size: int) -> None:
+def make_room(known: dict[Name, Any], size: int) -> None:
+    """Forgets what was kept first, until there is room for one more in ``size``."""
     while known and len(known) >= size:
-        del known[next(iter(known))]  # type: ignore[arg-type]
+        del known[next(iter(known))]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signs a letter: RFC 6376 5, with the algorithms of RFC 8301 and RFC 8463.
 
-The signature is tag for tag what Rspamd makes (modules reference §6).
+The signature is tag for tag what Rspamd makes (direction-modules reference §6).
 """
 
 import base64

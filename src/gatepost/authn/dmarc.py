@@ -3,7 +3,7 @@
 
 RFC 7489 3.1 (alignment), 6.6.2 (the verdict) and 6.6.4 (sampling). SPF and DKIM are evaluated
 elsewhere and passed in as plain values; the reasons are worded as Rspamd's symbols show them
-(direction reference §4).
+(direction-modules reference §4).
 """
 
 from __future__ import annotations

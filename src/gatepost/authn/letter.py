@@ -36,7 +36,6 @@ class Letter:
         "_source",
         "fields",
         "index",
-        "names",
     )
 
     def __init__(self, header: bytes, body: bytes, *, keep_cr: bool = False) -> None:
@@ -50,7 +49,6 @@ class Letter:
         block = to_crlf(header)
         if block and not block.endswith(b"\r\n"):
             block += b"\r\n"
-        self.names: list[str] = []
         self.fields: list[bytes] = []
         self.index: dict[str, list[int]] = {}
         for match in FIELD.finditer(block):
@@ -58,7 +56,6 @@ class Letter:
             if name is not None:
                 key = name.decode("ascii").lower()
                 self.index.setdefault(key, []).append(len(self.fields))
-                self.names.append(key)
                 self.fields.append(match[0])
         self._canonical: dict[int, bytes] = {}
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was found about a letter, as the statements of an Authentication-Results field.
 
-RFC 8601 2.7, in the manner of Rspamd (direction reference §19.3). Both the field of that name
-and ARC-Authentication-Results (RFC 8617 4.1.1) are made of them.
+RFC 8601 2.7, in the manner of Rspamd. Both the field of that name and ARC-Authentication-Results
+(RFC 8617 4.1.1) are made of them.
+
+Source: direction-modules reference §19.3.
 """
 
 from __future__ import annotations

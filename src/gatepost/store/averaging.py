@@ -4,7 +4,7 @@
 Pure arithmetic on the fields of a stored hash. ``scripts/average.lua`` does the same in Redis,
 in the same order. A change here is a change there.
 
-The fields are Rspamd's (direction-modules reference, section 20): ``n`` how many numbers there
+The fields are Rspamd's (direction-modules reference §20): ``n`` how many numbers there
 were, ``l`` the time of the last one in milliseconds, and for each window ``v`` and its name:
 an exponential moving average, in which what is as old as the window has 1/e of its weight.
 """

@@ -5,7 +5,7 @@ Pure arithmetic on the fields of a stored hash. ``scripts/reserve.lua`` and
 ``scripts/settle.lua`` do the same in Redis: the same operations in the same order, so that
 both come to the same bits. A change here is a change there.
 
-The fields are Rspamd's (direction-modules reference, section 15): ``l`` time of the last
+The fields are Rspamd's (direction-modules reference §15): ``l`` time of the last
 change in milliseconds, ``b`` level, ``p`` pending, ``dr`` and ``db`` dynamic factors times
 10000. Each reservation is a field of ours, ``r:TOKEN`` = ``AMOUNT:EXPIRES``. ``p`` is the
 sum of these, written for Rspamd's tools and never read: what Rspamd left pending has no
