@@ -48,8 +48,8 @@ from gatepost.scan.envelope import Envelope
 from gatepost.scan.errors import DeclarationError
 from gatepost.scan.setup import Setup
 from gatepost.scan.symbol import Hit, Symbol
-from gatepost.ucl import Where
 from gatepost.store import Store
+from gatepost.ucl import Where
 
 __all__ = [
     "Adapt",
