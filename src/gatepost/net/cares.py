@@ -27,10 +27,11 @@ from pycares import errno as ares
 from gatepost.net.answers import Answer, Mx, Rcode, Record, RecordType, Soa
 
 MAX_QUERIES = 4096
-MAX_HEARD = 8 * 1024 * 1024
+MAX_HEARD = 8 * 1024 * 1024  # bytes
 MAX_CNAMES = 16
 """Aliases followed inside one answer."""
 RECORD_BYTES = 200
+"""What a record weighs without its text: see :func:`weigh`."""
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes, as far as the kernel allows: a message may ask thousands of questions in one go, whose
 answers all come before we look at the first."""
@@ -47,6 +48,8 @@ TYPES: dict[RecordType, int] = {
     "SOA": pycares.QUERY_TYPE_SOA,
     "CNAME": pycares.QUERY_TYPE_CNAME,
 }
+TARGETS: dict[RecordType, str] = {"NS": "nsdname", "PTR": "dname", "CNAME": "cname"}
+"""Where pycares has the name that a record of these types is."""
 CODES: dict[int, Rcode] = {
     ares.ARES_ENODATA: "norec",
     ares.ARES_ENOTFOUND: "nxdomain",
@@ -295,7 +298,7 @@ def read_answer(result: Any, name: str, kind: RecordType) -> Answer:
     for _ in range(MAX_CNAMES):
         if owner in found:
             records = found[owner]
-            ttl = min(ttl, *(seconds for _, seconds in records)) if records else ttl
+            ttl = min(ttl, *(seconds for _, seconds in records))
             unique = dict.fromkeys(record for record, _ in records)
             return Answer("noerror", tuple(unique), float(ttl))
         if owner not in aliases:
@@ -326,12 +329,7 @@ def read_record(data: Any, kind: RecordType) -> Record:
             data.expire,
             data.minimum,
         )
-    target: str | bytes = {
-        "NS": "nsdname",
-        "PTR": "dname",
-        "CNAME": "cname",
-    }[kind]
-    return clean(getattr(data, str(target)))
+    return clean(getattr(data, TARGETS[kind]))
 
 
 def clean(name: str | bytes) -> str:

@@ -20,7 +20,7 @@ NEGATIVE_TTL = 60.0
 FAILURE_TTL = 5.0
 """Seconds for a server's error (RFC 2308 7.1 allows up to five minutes). A silence is not kept."""
 
-MAX_TTL = 86_400.0
+MAX_TTL = 86_400.0  # seconds
 ENTRY_BYTES = 300
 """What a small entry weighs, with its key and its place in the table."""
 

@@ -216,7 +216,7 @@ class DnsResolver:
                 self.upstreams.ok(tried[-1])
                 raise
             first = None
-            if answer.rcode == "timeout" or answer.rcode in ("refused", "notimp", "formerr"):
+            if answer.rcode in ("timeout", "refused", "notimp", "formerr"):
                 self.upstreams.fail(server)
             else:
                 # SERVFAIL speaks of the zone far more often than of the server.

@@ -15,7 +15,7 @@ No command is ever sent twice: nobody knows whether the first one was carried ou
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.connection import AbstractConnection
@@ -37,8 +37,8 @@ Reply: TypeAlias = "bytes | int | list[Reply] | StoreError | None"
 
 CONNECTIONS = 16
 TOGETHER = 256  # commands of several callers in one exchange
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 5.0
+FIRST_PAUSE = 0.05  # seconds
+LONGEST_PAUSE = 5.0  # seconds
 
 
 class ScriptUnknownError(StoreError):
@@ -268,36 +268,21 @@ def refused(error: RedisError) -> StoreError:
 
 def build_connection(address: Address, settings: StoreSettings) -> AbstractConnection:
     """A connection that is not open yet. Time-outs are the caller's: one for all steps."""
+    common: dict[str, Any] = {
+        "db": settings.db,
+        "username": settings.username,
+        "password": settings.password,
+        "socket_timeout": None,
+        "socket_connect_timeout": settings.timeout,
+        "protocol": 2,
+    }
     if address.path:
-        return UnixDomainSocketConnection(
-            path=address.path,
-            db=settings.db,
-            username=settings.username,
-            password=settings.password,
-            socket_timeout=None,
-            socket_connect_timeout=settings.timeout,
-            protocol=2,
-        )
+        return UnixDomainSocketConnection(path=address.path, **common)
+    common |= {"host": address.host, "port": address.port}
     if not settings.ssl:
-        return Connection(
-            host=address.host,
-            port=address.port,
-            db=settings.db,
-            username=settings.username,
-            password=settings.password,
-            socket_timeout=None,
-            socket_connect_timeout=settings.timeout,
-            protocol=2,
-        )
+        return Connection(**common)
     return SSLConnection(
-        host=address.host,
-        port=address.port,
-        db=settings.db,
-        username=settings.username,
-        password=settings.password,
-        socket_timeout=None,
-        socket_connect_timeout=settings.timeout,
-        protocol=2,
+        **common,
         ssl_ca_certs=settings.ssl_ca,
         ssl_ca_path=settings.ssl_ca_dir,
         ssl_certfile=settings.ssl_cert,
