@@ -15,12 +15,11 @@ from gatepost.mail import Header, Url
 from gatepost.scan.result import FoundSymbol
 from gatepost.scan.selector_arguments import Arguments
 from gatepost.scan.selector_values import (
-    MAX_VALUES,
     Kind,
     Read,
     Shape,
     Stage,
-    Value,
+    each_of,
     plain,
     text_of_header,
     text_of_url,
@@ -194,19 +193,5 @@ def build_method(name: str, arguments: Arguments, shape: Shape) -> Stage:
         shown = ", ".join(sorted(known)) or "nothing"
         raise arguments.error(f"a method of a {shape.kind} ({shown})", name, known=known)
     read = method.build(arguments) if method.build is not None else method.read
-
-    def apply(value: Value) -> Value:
-        if not isinstance(value, list):
-            return plain(read(value))
-        found: list[str] = []
-        for thing in value:
-            text = plain(read(thing))
-            if isinstance(text, str):
-                found.append(text)
-            elif text is not None:
-                found.extend(text)
-            if len(found) > MAX_VALUES:
-                break
-        return found
-
-    return Stage(apply, Shape("string", True if method.many else shape.many))
+    values = each_of(lambda thing: plain(read(thing)))
+    return Stage(values, Shape("string", True if method.many else shape.many))

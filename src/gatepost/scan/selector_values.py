@@ -174,15 +174,20 @@ def _shortened(texts: list[str]) -> list[str]:
 def map_texts(
     convert: Callable[[str], str | list[str] | None], kind: Kind
 ) -> Callable[[Value], Value]:
-    """``convert`` for one thing and, thing by thing, for a list; what gives nothing is dropped."""
+    """``each_of`` for what is to be text before it is converted."""
     text_of = TEXTS[kind]
+    return each_of(lambda thing: convert(text_of(thing)))
+
+
+def each_of(convert: Callable[[Any], str | list[str] | None]) -> Callable[[Value], Value]:
+    """``convert`` for one thing and, thing by thing, for a list; what gives nothing is dropped."""
 
     def apply(value: Value) -> Value:
         if not isinstance(value, list):
-            return convert(text_of(value))
+            return convert(value)
         found: list[str] = []
-        for item in value:
-            text = convert(text_of(item))
+        for thing in value:
+            text = convert(thing)
             if isinstance(text, str):
                 found.append(text)
             elif text is not None:
