@@ -83,15 +83,10 @@ async def _explain(app: App, headers: RequestHeaders, raw: bytes) -> Explained:
 def _switched_off(app: App) -> list[Outcome]:
     """The checks of modules that the configuration leaves off."""
     return [
-        Outcome(check.callback, loaded.module.name, "skipped", "disabled", _switch(loaded.module))
-        for loaded in app.modules
-        if not loaded.enabled
-        for check in loaded.module.checks()
+        Outcome(check.callback, module.name, "skipped", "disabled", f"{module.name}.enabled")
+        for module in (loaded.module for loaded in app.modules if not loaded.enabled)
+        for check in module.checks()
     ]
-
-
-def _switch(module: object) -> str:
-    return f"{getattr(module, 'name', '')}.enabled"
 
 
 def as_object(explained: Explained) -> dict[str, object]:

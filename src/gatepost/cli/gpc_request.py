@@ -48,10 +48,15 @@ def request_headers(args: argparse.Namespace) -> RequestHeaders:
     headers.extend(map(custom_header, args.header))
     # Rspamd then sends a message that it rewrote behind its reply.
     headers.append(("Flags", "profile,body_block" if args.profile else "body_block"))
+    refuse_controls(headers)
+    return headers
+
+
+def refuse_controls(headers: RequestHeaders) -> None:
+    """Raises ``UsageError`` for a value that would begin another header line."""
     for name, value in headers:
         if CONTROLS.search(value):
             raise UsageError(f"the value of {name} has a line break or another control character")
-    return headers
 
 
 def custom_header(text: str) -> tuple[str, str]:

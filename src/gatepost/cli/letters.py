@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from gatepost.cli.errors import CliError, UsageError
-from gatepost.cli.gpc_inputs import Input, find_inputs
-from gatepost.cli.gpc_request import CONTROLS, custom_header
+from gatepost.cli.gpc_inputs import find_inputs
+from gatepost.cli.gpc_request import custom_header, refuse_controls
 from gatepost.serve.reply import RequestHeaders
 from gatepost.ucl import UclError, parse
 
@@ -54,9 +54,7 @@ def envelope_headers(args: argparse.Namespace) -> RequestHeaders:
         if value is not None:
             headers.append((name, value))
     headers.extend(custom_header(text) for text in args.header)
-    for name, value in headers:
-        if CONTROLS.search(value):
-            raise UsageError(f"the value of {name} has a line break or another control character")
+    refuse_controls(headers)
     return headers
 
 
@@ -92,6 +90,3 @@ def with_progress(found: Iterable[tuple[str, bytes]], total: int) -> Iterator[tu
         yield letter
     if shown:
         print("\r\x1b[K", end="", file=sys.stderr)
-
-
-__all__ = ["Input", "add_envelope_arguments", "envelope_headers", "letters", "with_progress"]
