@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from gatepost.mail.archive_listing import Listing
 
-MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the packed streams
 MAX_HEADER = 4 * 1024 * 1024  # bytes of an unpacked header
 MAX_CODERS = 32

@@ -90,10 +90,6 @@ class ContentType(msgspec.Struct, frozen=True, kw_only=True):
     def is_smime(self) -> bool:
         return "pkcs7-mime" in self.subtype
 
-    @property
-    def is_encrypted(self) -> bool:
-        return self.type == "multipart" and self.subtype == "encrypted"
-
 
 DispositionKind = Literal["inline", "attachment"]
 

@@ -282,11 +282,3 @@ def _size_by_data(image: Image) -> None:
     if known is not None:
         image.width = image.width or known.width
         image.height = image.height or known.height
-
-
-def node_of(html: Html) -> LexborNode | None:
-    """The root element, for rules that ask by selector; parsed anew each time.
-
-    Its text has a form feed in front of each block.
-    """
-    return html._parsed().root

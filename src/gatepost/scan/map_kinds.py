@@ -23,17 +23,12 @@ Key = str | IPv4Address | IPv6Address
 
 
 class Report(Protocol):
-    """Takes what is wrong with a line of a source; of a ``double`` the last value is used."""
+    """Takes the source's name, the line and what is wrong there; of a ``double`` key the last
+    value is used."""
 
     def __call__(
         self, source: str, line: int, message: str, /, *, double: bool = False
     ) -> None: ...
-
-
-"""Called with the source's name, the line and what is wrong there."""
-
-MAPPED = 0xFFFF << 32
-"""``::ffff:0:0/96``, whose addresses are IPv4 ones."""
 
 
 class Entry(NamedTuple):

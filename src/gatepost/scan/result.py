@@ -241,7 +241,7 @@ class Result:
             found.metric_score = found.score
 
     def group_scores(self) -> dict[str, float]:
-        """What the visible symbols of each group add to the score."""
+        """What the symbols of each group add to the score, those that are not shown as well."""
         sums: dict[str, float] = {}
         for found in self.found.values():
             for group in found.registered.groups:
