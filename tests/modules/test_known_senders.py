@@ -13,7 +13,7 @@ from gatepost.config import ConfigError
 from gatepost.modules.aliases import Aliases
 from gatepost.modules.known_senders import KnownSenders
 from gatepost.modules.replies import Replies
-from gatepost.scan.correspondents import address_key, everybody_key
+from gatepost.scan.correspondents import CorrespondentOptions, address_key, everybody_key
 from gatepost.scan.direction import ALL_DIRECTIONS
 from gatepost.scan.module import Module, PlainHits, RunAlways, Stage, Symbol, runs
 from gatepost.scan.task import Task
@@ -23,7 +23,7 @@ from gatepost.testing import NOW, Bench, Letter, build_app, mail
 LOCAL, PUBLIC = "10.1.2.3", "203.0.113.7"
 DOMAINS = 'domains = ["free.example", "mail.example"];'
 CORE = 'options { local_addrs = "10.0.0.0/8"; } actions { reject = 15; "add header" = 6; } '
-EVERYBODY = everybody_key("verified_senders", prefix="rsrk", length=20)
+EVERYBODY = everybody_key(CorrespondentOptions())
 EVE = "eve@free.example"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatepost.scan.correspondents import address_key, everybody_key
+from gatepost.scan.correspondents import CorrespondentOptions, address_key, everybody_key
 from gatepost.scan.zbase32 import hashed
 
 
@@ -22,5 +22,6 @@ def test_an_address_is_hashed_in_the_lower_case_of_ascii(address: str, key: str)
 
 
 def test_the_set_of_everybody_has_a_name_with_a_prefix() -> None:
-    key = everybody_key("verified_senders", prefix="rsrk", length=20)
-    assert key == "rsrk" + hashed("verified_senders")[:20]
+    assert everybody_key(CorrespondentOptions()) == "rsrk" + hashed("verified_senders")[:20]
+    own = CorrespondentOptions(sender_key_global="all", sender_prefix="y", sender_key_size=5)
+    assert everybody_key(own) == "y" + hashed("all")[:5]

@@ -18,12 +18,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from gatepost.mail import Address
-from gatepost.scan.correspondents import address_key, everybody_key
+from gatepost.scan.correspondents import CorrespondentOptions, address_key, everybody_key
 from gatepost.scan.module import (
     Check,
     Hits,
     Module,
-    ModuleOptions,
     Raw,
     RunAlways,
     Seconds,
@@ -33,10 +32,9 @@ from gatepost.scan.module import (
     runs,
 )
 from gatepost.scan.task import Task
-from gatepost.scan.zbase32 import HASH_LENGTH, to_bytes
+from gatepost.scan.zbase32 import to_bytes
 from gatepost.store import StoreError
 
-KeyLength = Annotated[int, Meta(ge=1, le=HASH_LENGTH)]
 Size = Annotated[int, Meta(ge=1, le=100_000_000)]
 Recipients = Annotated[int, Meta(ge=0, le=1000)]
 
@@ -71,7 +69,7 @@ class KnownSenders(Module):
         option="symbol_check_mail_local",
     )
 
-    class Options(ModuleOptions, frozen=True):
+    class Options(CorrespondentOptions, frozen=True):
         """Whose senders are kept, and where."""
 
         domains: Raw = None
@@ -96,20 +94,6 @@ class KnownSenders(Module):
         """The key of the set of senders."""
         learn_outbound: bool = True
         """Whether those are known whom our own people write to (only in Gatepost)."""
-        sender_prefix: str = "rsrk"
-        """As in `replies`."""
-        sender_key_global: str = "verified_senders"
-        """As in `replies`."""
-        sender_key_size: KeyLength = 20
-        """As in `replies`."""
-        reply_sender_privacy: Raw = None
-        """Taken and ignored, with its three options, as in `replies`."""
-        reply_sender_privacy_alg: Raw = None
-        """See `reply_sender_privacy`."""
-        reply_sender_privacy_prefix: Raw = None
-        """See `reply_sender_privacy`."""
-        reply_sender_privacy_length: Raw = None
-        """See `reply_sender_privacy`."""
 
     options: Options
 
@@ -117,9 +101,7 @@ class KnownSenders(Module):
         """Opens the list of domains and names the set that ``replies`` writes."""
         options = self.options
         self.domains = setup.map(options.domains, kind="set", option="domains")
-        self.everybody = everybody_key(
-            options.sender_key_global, prefix=options.sender_prefix, length=options.sender_key_size
-        )
+        self.everybody = everybody_key(options)
         if self.domains is None:
             setup.warning("domains", "without a list of domains no sender is kept")
         if options.use_bloom:

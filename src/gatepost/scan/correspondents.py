@@ -7,9 +7,35 @@ both programs can share a Redis: direction-modules reference §17.
 
 from __future__ import annotations
 
-from gatepost.scan.zbase32 import hashed, to_bytes
+from typing import Annotated
+
+from msgspec import Meta
+
+from gatepost.scan.module import ModuleOptions, Raw
+from gatepost.scan.zbase32 import HASH_LENGTH, hashed, to_bytes
 
 ADDRESS_LENGTH = 8
+
+KeyLength = Annotated[int, Meta(ge=1, le=HASH_LENGTH)]
+
+
+class CorrespondentOptions(ModuleOptions, frozen=True):
+    """The options that both modules have: they have to say the same in both."""
+
+    sender_prefix: str = "rsrk"
+    """What the key of the set of all who were answered begins with."""
+    sender_key_global: str = "verified_senders"
+    """The name of that set."""
+    sender_key_size: KeyLength = 20
+    """How many characters of its hash name that set."""
+    reply_sender_privacy: bool = False
+    """Taken and ignored, with its three options, as in Rspamd: the keys are hashes anyway."""
+    reply_sender_privacy_alg: Raw = None
+    """See `reply_sender_privacy`."""
+    reply_sender_privacy_prefix: Raw = None
+    """See `reply_sender_privacy`."""
+    reply_sender_privacy_length: Raw = None
+    """See `reply_sender_privacy`."""
 
 
 def address_key(address: str) -> str:
@@ -20,6 +46,7 @@ def address_key(address: str) -> str:
     return hashed(to_bytes(address).lower(), ADDRESS_LENGTH)
 
 
-def everybody_key(name: str, *, prefix: str, length: int) -> str:
+def everybody_key(options: CorrespondentOptions) -> str:
     """The key of the ranked set of all of our people who were answered."""
-    return prefix + hashed(name, length)
+    name = hashed(options.sender_key_global, options.sender_key_size)
+    return options.sender_prefix + name

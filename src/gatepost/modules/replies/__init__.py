@@ -21,13 +21,16 @@ from msgspec import Meta
 from gatepost.config import Count
 from gatepost.mail import Address
 from gatepost.modules.replies.cookie import MAX_TEXT, CookieReader
-from gatepost.scan.correspondents import address_key, everybody_key
+from gatepost.scan.correspondents import (
+    CorrespondentOptions,
+    KeyLength,
+    address_key,
+    everybody_key,
+)
 from gatepost.scan.module import (
     Adapt,
     Hits,
     Module,
-    ModuleOptions,
-    Raw,
     Score,
     Seconds,
     Setup,
@@ -37,10 +40,9 @@ from gatepost.scan.module import (
 )
 from gatepost.scan.regexps import Regexp, to_bytes
 from gatepost.scan.task import Task
-from gatepost.scan.zbase32 import HASH_LENGTH, hashed
+from gatepost.scan.zbase32 import hashed
 from gatepost.store import StoreError
 
-KeyLength = Annotated[int, Meta(ge=1, le=HASH_LENGTH)]
 Size = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
@@ -53,7 +55,7 @@ class Replies(Module):
 
     REPLY = Symbol("REPLY", -4.0, "The letter answers one of ours", option="symbol", nostat=True)
 
-    class Options(ModuleOptions, frozen=True):
+    class Options(CorrespondentOptions, frozen=True):
         """What is kept for how long, and what an answer means."""
 
         action: str | None = None
@@ -76,12 +78,6 @@ class Replies(Module):
         """Whether the ids of authenticated senders are stored."""
         use_local: bool = True
         """Whether the ids of local senders are stored."""
-        sender_prefix: str = "rsrk"
-        """What the key of the set of all who were answered begins with."""
-        sender_key_global: str = "verified_senders"
-        """The name of that set."""
-        sender_key_size: KeyLength = 20
-        """How many characters of its hash name that set."""
         max_local_size: Size = 20
         """How many of our people are kept for each of their correspondents."""
         max_global_size: Size = 30
@@ -94,14 +90,6 @@ class Replies(Module):
         """Whether `cookie` is a regular expression that the text has to match."""
         cookie_valid_time: Seconds = 1_209_600.0
         """How long after it was sent a cookie counts."""
-        reply_sender_privacy: bool = False
-        """Taken and ignored, with its three options, as in Rspamd: the keys are hashes anyway."""
-        reply_sender_privacy_alg: Raw = None
-        """See `reply_sender_privacy`."""
-        reply_sender_privacy_prefix: Raw = None
-        """See `reply_sender_privacy`."""
-        reply_sender_privacy_length: Raw = None
-        """See `reply_sender_privacy`."""
 
     options: Options
 
@@ -111,9 +99,7 @@ class Replies(Module):
         self.REPLY = dataclasses.replace(self.REPLY, score=options.score)
         if options.action is not None:
             setup.action(options.action, option="action")
-        self.everybody = everybody_key(
-            options.sender_key_global, prefix=options.sender_prefix, length=options.sender_key_size
-        )
+        self.everybody = everybody_key(options)
         if options.reply_sender_privacy:
             setup.warning("reply_sender_privacy", "has no effect: the keys are hashes anyway")
         self.cookies = self._cookie_reader(setup)
