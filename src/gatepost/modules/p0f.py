@@ -63,6 +63,7 @@ class P0f(Module):
     group = "p0f"
     outbound = Skip(local=True, override=())
 
+    P0F = Symbol("P0F", 0.0, "fingerprint of the client", option="symbol", nostat=True)
     FAIL = Symbol("P0F_FAIL", 0.0, "p0f did not answer", nostat=True)
 
     class Options(ModuleOptions, frozen=True):
@@ -89,7 +90,7 @@ class P0f(Module):
         self.patterns: list[tuple[Symbol, Regexp]] = []
         written = self.options.patterns
         if written is None:
-            written = Object()
+            return
         if not isinstance(written, Object):
             setup.problem("patterns", "expected a section { SYMBOL = 'regexp'; }")
             return
@@ -103,8 +104,7 @@ class P0f(Module):
 
     def symbols(self) -> Sequence[Symbol]:
         """Those of the patterns, the general one, and the failure."""
-        general = Symbol(self.options.symbol, 0.0, "fingerprint of the client", nostat=True)
-        return [*(symbol for symbol, _ in self.patterns), general, self.FAIL]
+        return [*(symbol for symbol, _ in self.patterns), *super().symbols()]
 
     @runs(Stage.PREFILTER, callback="P0F_CHECK", priority=5, empty=True)
     async def check(self, task: Task) -> Hits:
@@ -132,8 +132,8 @@ class P0f(Module):
             symbol = next(matching, None)
             if symbol is not None:
                 yield symbol(text)
-            else:
-                yield Symbol(self.options.symbol)(text, weight=0.0)
+            elif self.P0F:
+                yield self.P0F(text, weight=0.0)
 
     async def _kept(self, task: Task, key: str) -> bytes | None:
         try:
