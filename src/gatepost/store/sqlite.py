@@ -3,7 +3,7 @@
 
 Needs no set-up and survives ``kill -9``. This file turns the `Store`'s names and
 times into bytes and milliseconds; ``sqlite_database`` runs the statements of ``sqlite_entries``,
-``sqlite_members``, ``sqlite_buckets`` and ``sqlite_averages``.
+``sqlite_members``, ``sqlite_ranked``, ``sqlite_buckets`` and ``sqlite_averages``.
 """
 
 import math
@@ -16,6 +16,7 @@ from gatepost.store import sqlite_averages as averages
 from gatepost.store import sqlite_buckets as buckets_
 from gatepost.store import sqlite_entries as entries
 from gatepost.store import sqlite_members as members_
+from gatepost.store import sqlite_ranked as ranked
 from gatepost.store.averaging import Window
 from gatepost.store.bucket import Bucket, BucketState, Settlement
 from gatepost.store.names import NEVER, to_bytes, to_milliseconds, to_moment, to_text
@@ -173,10 +174,10 @@ class SqliteStore:
     ) -> bool:
         if score != score:
             raise ValueError("a score must be a number")
-        add = members_.RankedAdd(to_bytes(member), score, max(0, keep), only_if_absent)
+        new = ranked.Newcomer(to_bytes(member), score, max(0, keep), only_if_absent)
         name, now = to_bytes(key), self._now()
         expires = renewed(now, expire)
-        return await self._database.run(lambda db: members_.ranked_add(db, name, add, expires, now))
+        return await self._database.run(lambda db: ranked.add(db, name, new, expires, now))
 
     async def ranked_increment(
         self, key: str, member: str, by: float, *, keep: int, expire: float | None = None
@@ -186,7 +187,7 @@ class SqliteStore:
         name, member_name, now = to_bytes(key), to_bytes(member), self._now()
         expires, keep = renewed(now, expire), max(1, keep)
         return await self._database.run(
-            lambda db: members_.ranked_increment(db, name, member_name, by, keep, expires, now)
+            lambda db: ranked.increment(db, name, member_name, by, keep, expires, now)
         )
 
     async def ranked_scores(self, key: str, members: Sequence[str]) -> list[float | None]:
@@ -194,11 +195,11 @@ class SqliteStore:
         wanted = [to_bytes(member) for member in members]
         if not wanted:
             return []
-        return await self._database.run(lambda db: members_.ranked_scores(db, name, wanted, now))
+        return await self._database.run(lambda db: ranked.scores(db, name, wanted, now))
 
     async def ranked_list(self, key: str) -> list[tuple[str, float]]:
         name, now = to_bytes(key), self._now()
-        found = await self._database.run(lambda db: members_.ranked_list(db, name, now))
+        found = await self._database.run(lambda db: ranked.list_all(db, name, now))
         return [(to_text(member), score) for member, score in found]
 
     async def reserve(

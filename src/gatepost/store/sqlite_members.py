@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which statements read and write hashes, sets and ranked sets in SQLite?
+"""Which statements read and write hashes and sets in SQLite?
 
 Those from `hash_get` on are atomic operations; times are as in ``sqlite_entries``, and an
 ``expires`` of ``None`` leaves the expiry of what exists as it is.
@@ -7,11 +7,9 @@ Those from `hash_get` on are atomic operations; times are as in ``sqlite_entries
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
-from gatepost.store.errors import StoreError
 from gatepost.store.names import NEVER
 from gatepost.store.sqlite_entries import (
     WRITE,
@@ -23,7 +21,7 @@ from gatepost.store.sqlite_entries import (
     transaction,
     wrong_type,
 )
-from gatepost.store.sqlite_schema import HASH, PACKED, RANKED, SET
+from gatepost.store.sqlite_schema import HASH, PACKED, SET
 
 Fields = dict[bytes, bytes]
 
@@ -39,17 +37,6 @@ WRITE_MEMBER = (
     " ON CONFLICT (key, field) DO UPDATE SET value = excluded.value"
 )
 DELETE_MEMBER = "DELETE FROM member WHERE key = ? AND field = ?"
-WRITE_RANKED = (
-    "INSERT INTO ranked (key, field, score) VALUES (?, ?, ?)"
-    " ON CONFLICT (key, field) DO UPDATE SET score = excluded.score"
-)
-READ_RANKED = (
-    "SELECT e.kind, e.expires, r.field, r.score FROM entry e LEFT JOIN ranked r ON r.key = e.key"
-)
-CUT_RANKED = (
-    "DELETE FROM ranked WHERE key = ?1 AND field IN"
-    " (SELECT field FROM ranked WHERE key = ?1 ORDER BY score, field LIMIT ?2)"
-)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
@@ -230,116 +217,3 @@ def set_contains(
 def set_members(db: sqlite3.Connection, key: bytes, now: int) -> frozenset[bytes]:
     """The whole set."""
     return frozenset(read_members(db, key, (SET,), (), now))
-
-
-class RankedAdd(NamedTuple):
-    """A member for a ranked set, and how many members the set may have."""
-
-    member: bytes
-    score: float
-    keep: int
-    only_if_absent: bool
-
-
-def ranked_add(
-    db: sqlite3.Connection, key: bytes, new: RankedAdd, expires: int | None, now: int
-) -> bool:
-    """Gives a member a score and cuts the set to the highest; says whether it is new."""
-
-    def add() -> bool:
-        _, value, _ = open_entry(db, key, (RANKED,), expires, now)
-        before = int(value or 0)
-        absent = score_of(db, key, new.member) is None
-        if absent or not new.only_if_absent:
-            db.execute(WRITE_RANKED, (key, new.member, new.score))
-        cut_ranked(db, key, before, before + absent, new.keep)
-        return absent
-
-    return transaction(db, add)
-
-
-def ranked_increment(
-    db: sqlite3.Connection,
-    key: bytes,
-    member: bytes,
-    by: float,
-    keep: int,
-    expires: int | None,
-    now: int,
-) -> float:
-    """Cuts the set to the ``keep`` highest, then adds to a member's score."""
-
-    def add() -> float:
-        _, value, _ = open_entry(db, key, (RANKED,), expires, now)
-        before = int(value or 0)
-        left = cut_ranked(db, key, before, before, keep) if before > keep else before
-        old = score_of(db, key, member)
-        score = (old or 0.0) + by
-        if score != score:
-            raise StoreError(f"{key!r}: the score would be no number", temporary=False)
-        db.execute(WRITE_RANKED, (key, member, score))
-        if old is None:
-            write_count(db, key, left + 1)
-        return score
-
-    return transaction(db, add)
-
-
-def score_of(db: sqlite3.Connection, key: bytes, member: bytes) -> float | None:
-    """The score of a member of a ranked set."""
-    statement = "SELECT score FROM ranked WHERE key = ? AND field = ?"
-    row: tuple[float] | None = db.execute(statement, (key, member)).fetchone()
-    return None if row is None else row[0]
-
-
-def cut_ranked(db: sqlite3.Connection, key: bytes, before: int, count: int, keep: int) -> int:
-    """Cuts a set of ``count`` members to the highest; ``before`` is the count that is stored."""
-    left = min(count, keep)
-    if count > left:
-        db.execute(CUT_RANKED, (key, count - left))
-    if left <= 0:
-        db.execute("DELETE FROM entry WHERE key = ?", (key,))
-    elif left != before:
-        write_count(db, key, left)
-    return left
-
-
-def write_count(db: sqlite3.Connection, key: bytes, count: int) -> None:
-    """The entry of a ranked set has the number of its members."""
-    db.execute("UPDATE entry SET value = ? WHERE key = ?", (b"%d" % count, key))
-
-
-def ranked_scores(
-    db: sqlite3.Connection, key: bytes, members: Sequence[bytes], now: int
-) -> list[float | None]:
-    """The scores of some members, of one moment."""
-    if len(members) <= FIELDS_AT_ONCE:
-        marks = ",".join("?" * len(members))
-        rows = db.execute(
-            f"{READ_RANKED} AND r.field IN ({marks}) WHERE e.key = ?", (*members, key)
-        )
-        found = dict(ranked_rows(db, key, rows.fetchall(), now))
-    else:
-        found = dict(ranked_list(db, key, now))
-    return [found.get(member) for member in members]
-
-
-def ranked_list(db: sqlite3.Connection, key: bytes, now: int) -> list[tuple[bytes, float]]:
-    """Members and scores, highest first."""
-    statement = f"{READ_RANKED} WHERE e.key = ? ORDER BY r.score DESC, r.field DESC"
-    return ranked_rows(db, key, db.execute(statement, (key,)).fetchall(), now)
-
-
-def ranked_rows(
-    db: sqlite3.Connection, key: bytes, rows: list[tuple[int, int, bytes, float]], now: int
-) -> list[tuple[bytes, float]]:
-    """What ``READ_RANKED`` found, if it is a ranked set and lives."""
-    if not rows:
-        return []
-    kind, expires = rows[0][:2]
-    if expires <= now:
-        forget(db, (key,), now)
-        return []
-    if kind != RANKED:
-        raise wrong_type(key)
-    return [(field, score) for _, _, field, score in rows if field is not None]
