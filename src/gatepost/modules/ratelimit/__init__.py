@@ -131,12 +131,6 @@ class Ratelimit(Module):
 
     options: Options
 
-    def ruling(self, direction: Direction) -> Ruling:
-        """The policy's, unless all rates are for those who logged in as well."""
-        if self.options.authenticated_rates == "all":
-            return RUN
-        return super().ruling(direction)
-
     def prepare(self, setup: Setup) -> None:
         """Reads the rates, opens the whitelists, loads what is written in Python."""
         options = self.options
@@ -170,6 +164,12 @@ class Ratelimit(Module):
     def ready(self) -> bool:
         """Without rates there is nothing to limit."""
         return bool(self.rates)
+
+    def ruling(self, direction: Direction) -> Ruling:
+        """The policy's, unless all rates are for those who logged in as well."""
+        if self.options.authenticated_rates == "all":
+            return RUN
+        return super().ruling(direction)
 
     def symbols(self) -> Sequence[Symbol]:
         """The symbols that options name; none by default."""
