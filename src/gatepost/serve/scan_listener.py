@@ -1,47 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do all connections of one scan listener share: options, bounds, counters, tasks.
-
-Knows its connections only as ``Member``, so that it stands below them.
-"""
+"""What do the connections of one scan listener share besides: options, bounds, counters."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Protocol
-
-from gatepost.serve.milter.letter import ByteBudget
+from gatepost.serve.connections import HELD_MESSAGES, Connections, Member
 from gatepost.serve.reply import Scan
 from gatepost.serve.scan_options import ScanPortCounters, ScanPortOptions
 
-HELD_MESSAGES = 4
-"""Requests of ``max_message`` bytes that may be held at once, all connections together."""
 MIN_HELD = 1024 * 1024  # bytes: a few reads of a socket must fit, however small messages are
 
 
-class Member(Protocol):
-    """A connection, as its listener sees it."""
-
-    def give_up(self) -> None: ...
-
-
-class ScanListener:
+class ScanListener(Connections[Member]):
     """Shared state of one listener. ``ready`` is what ``/ping`` goes by."""
 
     def __init__(self, scan: Scan, options: ScanPortOptions) -> None:
-        self.scan = scan
-        self.options = options
         largest = max(options.max_message, MIN_HELD)
-        self.budget = ByteBudget(options.max_held or HELD_MESSAGES * largest)
+        super().__init__(scan, max_held=options.max_held or HELD_MESSAGES * largest)
+        self.options = options
         self.counters = ScanPortCounters()
         self.ready = False
-        self.draining = False
-        self.members: set[Member] = set()
         self.busy: set[Member] = set()
         """Those of ``members`` that have no answer yet."""
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.changed = asyncio.Event()
-        """Set whenever a member has left."""
 
     def is_ready(self) -> bool:
         return self.ready and not self.draining
@@ -65,10 +44,3 @@ class ScanListener:
         self.members.discard(member)
         self.busy.discard(member)
         self.changed.set()
-
-    def start(self, scanning: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Runs a scan as a task that is kept until it ends."""
-        task = asyncio.get_running_loop().create_task(scanning)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task

@@ -14,11 +14,11 @@ import signal
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import uvloop
 
 from gatepost.errors import GatepostError, describe
+from gatepost.serve.connections import Front
 from gatepost.serve.log import Log
 from gatepost.serve.log_format import NOTICE, one_line
 from gatepost.serve.milter import MilterServer
@@ -44,15 +44,6 @@ LAST_WORDS = 1.5  # seconds for answers that are written to go out
 FAILED_START = 1  # exit code
 
 log = logging.getLogger("gatepost.worker")
-
-
-class Front(Protocol):
-    """What serves one listener."""
-
-    @property
-    def open_connections(self) -> int: ...
-    def protocol_factory(self) -> asyncio.Protocol: ...
-    async def drain(self, grace: float) -> None: ...
 
 
 def run_worker(worker: Worker) -> int:

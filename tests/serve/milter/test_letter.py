@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
+from gatepost.serve.connections import ByteBudget
 from gatepost.serve.milter import letter as letter_file
-from gatepost.serve.milter.letter import ByteBudget, Letter
+from gatepost.serve.milter.letter import Letter
 
 
 def new(limit=1000, budget=None):

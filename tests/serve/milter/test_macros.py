@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from gatepost.serve.milter.letter import ByteBudget, Letter
+from gatepost.serve.connections import ByteBudget
+from gatepost.serve.milter.letter import Letter
 from gatepost.serve.milter.macros import Client, MacroTable, read_client, request_headers
 from gatepost.serve.milter.messages import Connect, Macros
 from gatepost.serve.milter.options import MilterOptions

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatepost.serve.connections import ByteBudget
 from gatepost.serve.milter import answers as a
 from gatepost.serve.milter import messages as m
 from gatepost.serve.milter.errors import MilterError
 from gatepost.serve.milter.framing import FrameReader
-from gatepost.serve.milter.letter import ByteBudget
 from gatepost.serve.milter.options import MilterOptions
 from gatepost.serve.milter.session import (
     ANSWERS,

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from gatepost.serve.connections import ByteBudget
+
 Refusal = Literal["oversize", "busy"]
 """Why a message is not scanned: beyond ``max_message``, or too much is held already."""
 
@@ -18,27 +20,6 @@ MAX_FIELDS = 100_000
 """Headers and recipients of one message; the mail parser's bound for headers."""
 MAX_ENVELOPE = 16 * 1024 * 1024
 """Bytes of addresses and arguments of one message."""
-
-
-class ByteBudget:
-    """How many bytes all connections of a listener may hold together."""
-
-    __slots__ = ("held", "limit")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.held = 0
-
-    def take(self, size: int) -> bool:
-        """True when there was room for ``size`` more bytes, which then are held."""
-        if self.held + size > self.limit:
-            return False
-        self.held += size
-        return True
-
-    def give(self, size: int) -> None:
-        """Gives bytes back."""
-        self.held -= size
 
 
 class Letter:

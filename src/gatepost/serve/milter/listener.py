@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do all connections of one listener share: options, bounds, counters, tasks.
-
-Knows its connections only as ``Member``, so that it stands below them.
-"""
+"""What do the connections of one milter listener share besides: options, bounds, counters."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from itertools import count
 from typing import Protocol
 
 import msgspec
 
+from gatepost.serve.connections import Connections
 from gatepost.serve.milter import answers as a
-from gatepost.serve.milter.letter import ByteBudget
 from gatepost.serve.milter.options import MilterOptions
 from gatepost.serve.reply import Scan
 
@@ -71,23 +67,17 @@ class MilterCounters(msgspec.Struct):
                         self.rejected += 1
 
 
-class Listener:
+class Listener(Connections[Member]):
     """Shared state of one listener; see ``MilterServer`` for the units."""
 
     def __init__(
         self, scan: Scan, options: MilterOptions, *, max_message: int, timeout: float, max_held: int
     ) -> None:
-        self.scan = scan
+        super().__init__(scan, max_held=max_held)
         self.options = options
         self.max_message = max_message
         self.timeout = timeout
-        self.budget = ByteBudget(max_held)
         self.counters = MilterCounters()
-        self.draining = False
-        self.members: set[Member] = set()
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.changed = asyncio.Event()
-        """Set whenever a member has left."""
         self._sources: Counter[str] = Counter()
         self._names = count(1)
 
@@ -119,10 +109,3 @@ class Listener:
         if not self._sources[member.source]:
             del self._sources[member.source]
         self.changed.set()
-
-    def start(self, scanning: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Runs a scan as a task that is kept until it ends."""
-        task = asyncio.get_running_loop().create_task(scanning)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task

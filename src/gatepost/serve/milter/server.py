@@ -8,18 +8,14 @@ the whole listener; beyond it messages get a temporary failure, connections go o
 
 from __future__ import annotations
 
-import asyncio
-
+from gatepost.serve.connections import HELD_MESSAGES, Front
 from gatepost.serve.milter.connection import MilterConnection
 from gatepost.serve.milter.listener import Listener, MilterCounters
 from gatepost.serve.milter.options import MilterOptions
 from gatepost.serve.reply import Scan
 
-HELD_MESSAGES = 4
-"""Messages of ``max_message`` bytes that may be held at once, all connections together."""
 
-
-class MilterServer:
+class MilterServer(Front):
     """The connections of one milter listener.
 
     ``max_message`` is in bytes, ``timeout`` in seconds for one scan, ``max_held`` in bytes
@@ -39,26 +35,13 @@ class MilterServer:
         self._listener = Listener(
             scan, options, max_message=max_message, timeout=timeout, max_held=held
         )
+        super().__init__(self._listener)
 
     @property
     def counters(self) -> MilterCounters:
         return self._listener.counters
 
-    @property
-    def open_connections(self) -> int:
-        return len(self._listener.members)
-
-    @property
-    def running_scans(self) -> int:
-        return len(self._listener.tasks)
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of messages that are in hand."""
-        return self._listener.budget.held
-
     def protocol_factory(self) -> MilterConnection:
-        """A protocol for one accepted connection."""
         return MilterConnection(self._listener)
 
     async def drain(self, grace: float = 10.0) -> None:
@@ -68,17 +51,8 @@ class MilterServer:
         ``grace`` seconds, because to close one earlier would cost its client a temporary
         failure; then messages that are still being scanned get one.
         """
-        listener = self._listener
-        listener.draining = True
-        for member in tuple(listener.members):
+        self._listener.draining = True
+        for member in tuple(self._listener.members):
             if member.is_idle:
                 member.close()
-        try:
-            async with asyncio.timeout(grace):
-                while listener.members:
-                    listener.changed.clear()
-                    await listener.changed.wait()
-        except TimeoutError:
-            for member in tuple(listener.members):
-                member.give_up()
-        await asyncio.gather(*listener.tasks, return_exceptions=True)
+        await super().drain(grace)

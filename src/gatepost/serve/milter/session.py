@@ -19,10 +19,11 @@ from enum import Enum, auto
 
 import msgspec
 
+from gatepost.serve.connections import ByteBudget
 from gatepost.serve.milter import answers as a
 from gatepost.serve.milter import messages as m
 from gatepost.serve.milter.errors import MilterError
-from gatepost.serve.milter.letter import ByteBudget, Letter, Refusal
+from gatepost.serve.milter.letter import Letter, Refusal
 from gatepost.serve.milter.macros import Client, MacroTable, read_client, request_headers
 from gatepost.serve.milter.negotiation import answered_messages, negotiate
 from gatepost.serve.milter.options import MilterOptions
