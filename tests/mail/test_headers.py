@@ -127,6 +127,8 @@ def test_text_without_an_empty_line_may_be_a_header(data: bytes, expected: bool)
         (b"\r\n x\r\n\t y", b"x y"),
         (b" a \r\n b", b"a  b"),
         (b" a\r\n ", b"a"),
+        (b"a\n \n b", b"a b"),
+        (b"a\r\r\n b\r c", b"a b c"),
         (b" a\0b", b"ab"),
     ],
 )

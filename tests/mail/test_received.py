@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatepost.mail.limits import Limits
+from gatepost.mail.message import Message
 from gatepost.mail.received import ReceivedHop, parse_received
 
 NOON = 1751356800.0  # 1 Jul 2025 08:00 UTC
@@ -154,3 +155,27 @@ def test_any_text_is_a_hop_or_none(text: str) -> None:
             assert isinstance(hop.flags, frozenset)
             assert hop.real_ip is None or hop.real_ip.version in (4, 6)
             assert hop.timestamp is None or hop.timestamp
+
+
+PIECES = (
+    "from",
+    "BY",
+    "x",
+    " ",
+    "\t",
+    "\r\n ",
+    "\n\t",
+    "(",
+    "\0",
+    "\f",
+    "=?utf-8?q?from?=",
+    "=?u?q?_?=",
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_a_hop_that_is_read_late_is_the_one_that_would_be_read_at_once(value: str) -> None:
+    message = Message(f"Received:{value}\r\n\r\n".encode())
+    at_once = [parse_received(header.value) for header in message.headers.get_all("Received")]
+    assert [hop.raw for hop in message.received] == [hop.raw for hop in at_once if hop is not None]
