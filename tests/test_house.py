@@ -45,7 +45,7 @@ MAX_FUNCTION = 80
 GLUE = {"__init__", "__main__"}
 DECLARATIONS = {"errors"}
 ONE_CONTRACT = {
-    **dict.fromkeys(("base", "sqlite", "redis"), "contract"),
+    **dict.fromkeys(("base", "sqlite", "redis", "redis_replies"), "contract"),
     **dict.fromkeys(("sqlite_entries", "sqlite_members", "sqlite_ranked"), "contract"),
     **dict.fromkeys(("leaking", "sqlite_buckets", "redis_scripts"), "contract_buckets"),
     **dict.fromkeys(("averaging", "sqlite_averages"), "contract_averages"),

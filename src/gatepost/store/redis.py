@@ -18,6 +18,17 @@ from gatepost.store.errors import StoreError
 from gatepost.store.names import to_bytes, to_milliseconds, to_moment, to_text
 from gatepost.store.redis_cluster import Cluster
 from gatepost.store.redis_link import Command, Reply, ScriptUnknownError
+from gatepost.store.redis_replies import (
+    checked,
+    strange,
+    to_integer,
+    to_list,
+    to_score,
+    to_state,
+    to_value,
+    to_values,
+    without_other_types,
+)
 from gatepost.store.redis_scripts import Script, load_script
 from gatepost.store.redis_sentinel import Sentinels
 from gatepost.store.redis_topology import FixedServers, Group, Topology
@@ -331,76 +342,6 @@ class RedisStore:
         self._closed = True
         if self._pid == os.getpid():
             await self._topology.close()
-
-
-def checked(reply: Reply) -> Reply:
-    """Raises what the server refused."""
-    if isinstance(reply, StoreError):
-        raise reply
-    return reply
-
-
-def without_other_types(reply: Reply) -> Reply:
-    """As MGET has it: there is no value at a key of another type."""
-    if isinstance(reply, StoreError) and "WRONGTYPE" in str(reply):
-        return None
-    return checked(reply)
-
-
-def strange(reply: Reply) -> StoreError:
-    """For a reply that no Redis gives to what was asked."""
-    return StoreError(f"redis: an unexpected reply, {str(reply)[:60]}")
-
-
-def to_integer(reply: Reply) -> int:
-    """A number, which scripts may give as text."""
-    if not isinstance(reply, int | bytes):
-        raise strange(reply)
-    try:
-        return int(reply)
-    except ValueError as error:
-        raise strange(reply) from error
-
-
-def to_score(reply: Reply) -> float:
-    """A score, which comes as text."""
-    try:
-        return float(reply if isinstance(reply, bytes) else b"")
-    except ValueError as error:
-        raise strange(reply) from error
-
-
-def to_value(reply: Reply) -> bytes | None:
-    """What is stored, if anything is."""
-    if not isinstance(reply, bytes | None):
-        raise strange(reply)
-    return reply
-
-
-def to_values(reply: Reply) -> list[bytes | None]:
-    """What is stored in several places."""
-    if not isinstance(reply, list):
-        raise strange(reply)
-    return [to_value(item) for item in reply]
-
-
-def to_list(reply: Reply) -> list[bytes]:
-    """Members, or fields and values by turns."""
-    if not isinstance(reply, list):
-        raise strange(reply)
-    return [item for item in reply if isinstance(item, bytes)]
-
-
-def to_state(reply: Reply) -> BucketState:
-    """What ``reserve.lua`` gives."""
-    if not isinstance(reply, list):
-        raise strange(reply)
-    try:
-        limited, *numbers = [float(item) for item in reply if isinstance(item, bytes | int)]
-        level, rate, burst, leaked, pending = numbers
-    except ValueError as error:
-        raise strange(reply) from error
-    return BucketState(limited == 1, level, rate, burst, leaked, pending)
 
 
 def optional(value: bytes | None) -> bytes:
