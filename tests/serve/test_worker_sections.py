@@ -76,6 +76,11 @@ def test_the_options_of_a_milter_listener_are_taken_over() -> None:
         ('worker "rspamd_proxy" { mirror "m" { hosts = "x"; } }', "mirror: ignored"),
         ('worker "rspamd_proxy" { upstream "u" { hosts = "mx9:11333"; } }', "hosts: ignored"),
         ('worker "fuzzy" { count = -1; }', "worker `fuzzy`: Gatepost has none"),
+        ('worker "normal" { max_connections = 9; }', "it bounds milter listeners"),
+        (
+            'worker "rspamd_proxy" { milter = no; max_connections_per_source = 9; }',
+            "worker.rspamd_proxy.max_connections_per_source: ignored, it bounds milter listeners",
+        ),
         ('worker "normal" { encrypted_only = yes; }', "encrypted_only: ignored, Gatepost does"),
         (
             'worker "normal" { allow_file_and_shm_inputs = yes; }',

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
-from gatepost.config import Configuration, Count, Problems, Raw, Seconds, bind
+from gatepost.config import Configuration, Count, Problems, Raw, bind
 from gatepost.serve.milter import MilterOptions
 from gatepost.ucl import Object
 
@@ -34,7 +34,10 @@ class WorkerSection(msgspec.Struct, frozen=True, kw_only=True):
     ssl_cert: str | None = None
     ssl_key: str | None = None
     max_connections: Count = 0
+    """Of a milter listener, as the next one; a scan port has ``max_tasks``."""
     max_connections_per_source: Count = 0
+
+    # Without effect.
     secure_ip: Raw = None
     keypair: Raw = None
     max_files: Raw = None
@@ -82,7 +85,6 @@ class ProxySection(WorkerSection, frozen=True, kw_only=True):
     """``worker "rspamd_proxy"``: the milter port, or with ``milter = no`` one more scan port."""
 
     milter: bool = True
-    timeout: Seconds = 120.0
     upstream: dict[str, Upstream] = {}
     discard_on_reject: bool = False
     quarantine_on_reject: bool = False
@@ -94,10 +96,13 @@ class ProxySection(WorkerSection, frozen=True, kw_only=True):
     log_tag_type: str = "session"
     on_failure: str = "tempfail"
     on_oversize: str = "reject"
-    max_retries: Raw = None
+
+    # Without effect: they are about servers behind the proxy. The first two get a warning.
     mirror: Raw = None
     script: Raw = None
+    max_retries: Raw = None
     task_timeout: Raw = None
+    timeout: Raw = None
 
     @property
     def settings_id(self) -> str:
@@ -166,9 +171,20 @@ def _name_refused(section: Object, normal: NormalSection, problems: Problems) ->
     for key, why in REFUSED.items():
         if getattr(normal, key):
             problems.warning(section.place(key), f"worker.normal.{key}: ignored, {why}")
+    _name_unbounded(section, normal, "worker.normal", problems)
+
+
+def _name_unbounded(section: Object, worker: WorkerSection, path: str, problems: Problems) -> None:
+    """A scan port that is thought to be bounded, and is not."""
+    for key in ("max_connections", "max_connections_per_source"):
+        if getattr(worker, key):
+            message = f"{path}.{key}: ignored, it bounds milter listeners; see `max_tasks`"
+            problems.warning(section.place(key), message)
 
 
 def _name_ignored(section: Object, proxy: ProxySection, problems: Problems) -> None:
+    if not proxy.milter:
+        _name_unbounded(section, proxy, "worker.rspamd_proxy", problems)
     if proxy.count is not None:
         problems.warning(
             section.place("count"),
