@@ -9,6 +9,7 @@ from gatepost.config.layers import (
     find_configuration,
     find_state,
     load_configuration,
+    sections_in,
 )
 from gatepost.config.options import OptionsSection, read_options
 from gatepost.config.problems import Problems, did_you_mean
@@ -34,4 +35,5 @@ __all__ = [
     "find_state",
     "load_configuration",
     "read_options",
+    "sections_in",
 ]

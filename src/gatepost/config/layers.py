@@ -70,7 +70,7 @@ class Configuration:
         A section without one carries it as the key ``name`` or, for workers, ``type``.
         """
         found: dict[str, Object] = {}
-        for holder in _sections(self.tree.get(name)):
+        for holder in sections_in(self.tree.get(name)):
             label = holder.get("name", holder.get("type"))
             if isinstance(label, str):
                 found[label] = holder
@@ -82,15 +82,15 @@ class Configuration:
     def repeated(self, name: str) -> list[tuple[str, Object]]:
         """As :meth:`named` for sections of which there may be several with one name."""
         found: list[tuple[str, Object]] = []
-        for holder in _sections(self.tree.get(name)):
+        for holder in sections_in(self.tree.get(name)):
             for key, value in holder.items():
-                found.extend((key, section) for section in _sections(value))
+                found.extend((key, section) for section in sections_in(value))
         return found
 
 
 def flattened(value: Value) -> Object:
     """One section of what may be several of the same name; empty for anything else."""
-    sections = _sections(value)
+    sections = sections_in(value)
     if len(sections) == 1:
         return sections[0]
     merged = Object(where=sections[0].where) if sections else Object()
@@ -100,7 +100,8 @@ def flattened(value: Value) -> Object:
     return merged
 
 
-def _sections(value: Value) -> list[Object]:
+def sections_in(value: Value) -> list[Object]:
+    """The sections that a key holds: one, several of the same name, or none."""
     items = value if isinstance(value, Array) else [value]
     return [item for item in items if isinstance(item, Object)]
 

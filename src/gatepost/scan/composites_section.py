@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import msgspec
 
-from gatepost.config import Configuration, Names, Problems, bind
+from gatepost.config import Configuration, Names, Problems, bind, sections_in
 from gatepost.scan.composites import Composite, CompositePolicy
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.symbol import Symbol
-from gatepost.ucl import Array, Object, Value
+from gatepost.ucl import Object
 
 GROUP = "composite"
 SWITCHES = ("enabled", "disabled")
@@ -77,13 +77,13 @@ def read_composites(
 def _bodies(config: Configuration, problems: Problems) -> list[tuple[str, Object, str]]:
     """The name, body and path of every composite, in the order written."""
     found: list[tuple[str, Object, str]] = []
-    for holder in _sections(config.tree.get("composite")):
+    for holder in sections_in(config.tree.get("composite")):
         name = holder.get("name")
         if isinstance(name, str):
             found.append((name, holder, f"composite.{name}"))
             continue
         found.extend(_named(holder, "composite", problems))
-    for holder in _sections(config.tree.get("composites")):
+    for holder in sections_in(config.tree.get("composites")):
         found.extend(_named(holder, "composites", problems))
     return found
 
@@ -93,13 +93,8 @@ def _named(holder: Object, path: str, problems: Problems) -> list[tuple[str, Obj
     for name, value in holder.items():
         if name in SWITCHES and not isinstance(value, dict):
             continue
-        bodies = _sections(value)
+        bodies = sections_in(value)
         if not bodies:
             problems.error(holder.place(name), f"{path}.{name}: expected a composite {{ … }}")
         found.extend((name, body, f"{path}.{name}") for body in bodies)
     return found
-
-
-def _sections(value: Value) -> list[Object]:
-    items = value if isinstance(value, Array) else [value]
-    return [item for item in items if isinstance(item, Object)]

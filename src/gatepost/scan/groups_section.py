@@ -14,9 +14,9 @@ from typing import ClassVar
 
 import msgspec
 
-from gatepost.config import Configuration, Names, Problems, Raw, bind
+from gatepost.config import Configuration, Names, Problems, Raw, bind, sections_in
 from gatepost.scan.symbol import Group, SymbolConfig
-from gatepost.ucl import Array, Object, Value
+from gatepost.ucl import Object, Value
 
 METRIC_KEYS = frozenset(
     (
@@ -79,7 +79,7 @@ class _Reader:
             self._read_metric(name, body)
         for name, body in self._named_bodies(tree.get("group"), "group"):
             self._read_group(name, body, f"group.{name}")
-        for holder in _sections(tree.get("symbols")):
+        for holder in sections_in(tree.get("symbols")):
             self._read_symbols(holder, (), "symbols")
         return list(self.groups.values()), self.symbols
 
@@ -91,7 +91,7 @@ class _Reader:
         for group, section in self._named_bodies(body.get("group"), f"{path}.group"):
             self._read_group(group, section, f"{path}.group.{group}")
         for key in ("symbol", "symbols"):
-            for holder in _sections(body.get(key)):
+            for holder in sections_in(body.get(key)):
                 self._read_symbols(holder, (), f"{path}.{key}")
 
     def _read_group(self, name: str, body: Object, path: str) -> None:
@@ -110,7 +110,7 @@ class _Reader:
         if "public" in body or "private" in body:
             group.public = options.public and not options.private
         for key in ("symbols", "symbol"):
-            holders = _sections(body.get(key))
+            holders = sections_in(body.get(key))
             if key in body and not holders:
                 where = body.place(key)
                 self.problems.error(where, f"{path}.{key}: expected symbols {{ NAME {{ … }} }}")
@@ -123,7 +123,7 @@ class _Reader:
             self._read_symbol(named, holder, groups, f"{path}.{named}")
             return
         for name, value in holder.items():
-            bodies = _sections(value)
+            bodies = sections_in(value)
             for body in bodies:
                 self._read_symbol(name, body, groups, f"{path}.{name}")
             if bodies:
@@ -173,10 +173,10 @@ class _Reader:
             setattr(self.symbols[name], field, value)
 
     def _named_bodies(self, value: Value, path: str) -> Iterator[tuple[str, Object]]:
-        for holder in _sections(value):
+        for holder in sections_in(value):
             if not isinstance(holder.get("name"), str):
                 for key, item in holder.items():
-                    if not _sections(item):
+                    if not sections_in(item):
                         where = holder.place(key)
                         self.problems.error(where, f"{path}.{key}: expected a group {{ … }}")
             yield from _named(holder)
@@ -185,7 +185,7 @@ class _Reader:
 def find_metrics(config: Configuration) -> list[tuple[str, Object]]:
     """The bodies of ``metric``, the section that groups and actions were in before 1.6."""
     found: list[tuple[str, Object]] = []
-    for holder in _sections(config.tree.get("metric")):
+    for holder in sections_in(config.tree.get("metric")):
         if METRIC_KEYS.isdisjoint(holder):
             found.extend(_named(holder))
         else:
@@ -200,10 +200,5 @@ def _named(holder: Object) -> Iterator[tuple[str, Object]]:
         yield label, holder
         return
     for key, value in holder.items():
-        for body in _sections(value):
+        for body in sections_in(value):
             yield key, body
-
-
-def _sections(value: Value) -> list[Object]:
-    items = value if isinstance(value, Array) else [value]
-    return [item for item in items if isinstance(item, Object)]

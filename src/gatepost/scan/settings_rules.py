@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 import xxhash
 
-from gatepost.config import Problems
+from gatepost.config import Problems, did_you_mean
 from gatepost.scan.applied import Applied, InsertedSymbol
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.expressions import Expression, parse_expression
@@ -242,9 +241,7 @@ class _Reader:
         known = (*MATCHER_KEYS, *OTHER_KEYS)
         for key in self.body:
             if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"; did you mean `{near[0]}`?" if near else ""
-                self._error(key, f"unknown key of a settings rule{hint}")
+                self._error(key, f"unknown key of a settings rule{did_you_mean(key, known)}")
 
     def _error(self, key: str, message: str) -> None:
         self.problems.error(self.body.place(key), f"{self.path}.{key}: {message}")
