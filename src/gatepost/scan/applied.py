@@ -46,7 +46,7 @@ NO_SWITCHES = Switches()
 
 
 class InsertedSymbol(msgspec.Struct, frozen=True):
-    """A symbol that settings insert; ``score`` None keeps the configured one."""
+    """A symbol that settings insert; ``weight`` multiplies the configured score."""
 
     name: str
     weight: float = 1.0

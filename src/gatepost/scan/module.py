@@ -323,7 +323,7 @@ def _with_switches(options: type[ModuleOptions], names: tuple[str, ...]) -> type
     if not missing:
         return options
     fields = [(name, bool | None, None) for name in missing]
-    extended: type[ModuleOptions] = msgspec.defstruct(  # type: ignore[assignment]
+    extended: type[ModuleOptions] = msgspec.defstruct(  # type: ignore[assignment]  # of `bases` it tells nothing
         options.__name__,
         fields,
         bases=(options,),

@@ -38,7 +38,6 @@ APPLY_KEYS = (
     "whitelist",
 )
 
-
 MAX_ENTRIES = 256
 """Names of each kind that one request may send: they are kept in caches, and are anybody's."""
 
