@@ -13,14 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-Fields = dict[bytes, bytes]
-"""A stored hash: field name to value, as Redis would hold them."""
-
-# the clocks of two nodes may differ; a number from further ahead than this was written by a
-# clock that was wrong
-SKEW = 300_000
-# beyond the milliseconds of any clock and any score; keeps the arithmetic finite
-HIGHEST = 1e15
+from gatepost.store.names import HIGHEST, SKEW, Fields
 
 
 class Window(NamedTuple):

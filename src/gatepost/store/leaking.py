@@ -15,18 +15,11 @@ expiry, and would count for ever.
 import math
 
 from gatepost.store.bucket import Bucket, BucketState, Settlement
-
-Fields = dict[bytes, bytes]
-"""A stored bucket: field name to value, as Redis would hold them."""
+from gatepost.store.names import HIGHEST, SKEW, Fields
 
 UNIT = 10000.0
-# the clocks of two nodes may differ; a bucket from further ahead than this was written by a
-# clock that was wrong
-SKEW = 300_000
 # what leaks in many small steps must not be less than what leaks in one
 TOLERANCE = 1e-9
-# beyond the milliseconds of any clock and the level of any bucket; keeps the arithmetic finite
-HIGHEST = 1e15
 
 
 def reserve(fields: Fields, bucket: Bucket, token: bytes, now: int, until: int) -> BucketState:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gatepost.store import leaking
 from gatepost.store.bucket import Bucket, BucketState, Settlement
+from gatepost.store.names import Fields
 from gatepost.store.sqlite_entries import WRITE, find, transaction, wrong_type
 from gatepost.store.sqlite_members import pack, unpack
 from gatepost.store.sqlite_schema import HASH, PACKED
@@ -61,7 +62,7 @@ def settle(
     transaction(db, end)
 
 
-def read(db: sqlite3.Connection, key: bytes, now: int) -> leaking.Fields:
+def read(db: sqlite3.Connection, key: bytes, now: int) -> Fields:
     """The fields of a bucket, also of one that was written field by field."""
     found = find(db, key, now)
     if found is None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gatepost.store.names import NEVER
+from gatepost.store.names import NEVER, Fields
 from gatepost.store.sqlite_entries import (
     WRITE,
     Found,
@@ -22,8 +22,6 @@ from gatepost.store.sqlite_entries import (
     wrong_type,
 )
 from gatepost.store.sqlite_schema import HASH, PACKED, SET
-
-Fields = dict[bytes, bytes]
 
 # more than this at once is a full read, filtered here
 FIELDS_AT_ONCE = 64
