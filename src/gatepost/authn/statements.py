@@ -56,6 +56,7 @@ def state_results(
 def find_statements(
     found: Mapping[str, object], client: Client, authserv_id: str
 ) -> Iterator[MethodResult]:
+    """As :func:`state_results`, one by one."""
     dkim = found.get("dkim")
     if isinstance(dkim, list):
         verdicts = [verdict for verdict in dkim if isinstance(verdict, DkimVerdict)]

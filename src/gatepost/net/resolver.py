@@ -185,6 +185,8 @@ class DnsResolver:
                 self.land(key, count, answer)
 
     async def follow(self, name: str, kind: RecordType, first: Tried | None) -> Answer:
+        """The answer at the end of the aliases, with the least ``ttl`` on the way; SERVFAIL for
+        a circle, and for more than ``MAX_ALIASES``."""
         seen = {name}
         ttl = float("inf")
         for _ in range(MAX_ALIASES):

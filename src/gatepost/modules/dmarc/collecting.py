@@ -93,6 +93,7 @@ class Collector:
         ]
 
     def is_excluded(self, task: Task, domain: str) -> bool:
+        """Whether the maps of ``reporting`` leave out the policy domain or the recipient."""
         if self.only_domains is not None and not has_domain(self.only_domains, domain):
             return True
         if any(has_domain(excluded, domain) for excluded in self.no_domains):
@@ -107,6 +108,7 @@ class Collector:
     async def count(
         self, task: Task, verdict: DmarcVerdict, evidence: Evidence, record: DmarcRecord
     ) -> None:
+        """Adds one to the row, after announcing its key if that is due. Raises ``StoreError``."""
         domain, period = verdict.discovery.policy_domain, period_of(task.now)
         key = self.keys.report(domain, rua_text(record.rua), period)
         record = msgspec.structs.replace(record, ruf=(), faults=())
@@ -139,6 +141,7 @@ class Collector:
         return True
 
     async def has_room(self, store: Store, domain: str, period: str) -> bool:
+        """Counts a domain that is new today; false where there are too many already."""
         counts, life = self.keys.counts(period), self.options.keys_expire
         owner = organizational_domain(domain)
         if await store.hash_increment(counts, owner, expire=life) > MAX_PER_ORGANISATION:
@@ -146,6 +149,7 @@ class Collector:
         return await store.hash_increment(counts, ALL, expire=life) <= self.options.max_domains
 
     def remember(self, key: str, announced: Announced) -> None:
+        """Keeps what this process announced; the least recently announced goes first."""
         self.known[key] = announced
         self.known.move_to_end(key)
         if len(self.known) > MAX_KNOWN:

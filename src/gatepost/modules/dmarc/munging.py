@@ -50,6 +50,7 @@ class Munger:
         return author
 
     def applies(self, verdict: DmarcVerdict) -> bool:
+        """Whether letters with this verdict are rewritten, by the two ``mitigate_`` options."""
         if verdict.result != "pass" and (
             self.options.mitigate_allow_only or verdict.result != "fail"
         ):
@@ -57,12 +58,14 @@ class Munger:
         return not self.options.mitigate_strict_only or verdict.published in STRICT
 
     def find_list(self, task: Task) -> Address | None:
+        """The first list among To, Cc and Bcc."""
         lists = self.lists
         if lists is None:
             return None
         return next((one for one in task.message.recipients if one.addr.lower() in lists), None)
 
     def rewrite(self, task: Task, author: Address, target: Address) -> None:
+        """From is the list, Reply-To also the author; a line that is too long has him alone."""
         original = header_text(task, "From")
         reply_to = header_text(task, "Reply-To")
         if self.options.reply_goes_to_list:

@@ -100,12 +100,14 @@ def read_signatures(columns: list[str], details: str) -> tuple[DkimIdentity, ...
 
 
 def find_disposition(text: str) -> Literal["none", "quarantine", "reject"]:
+    """The disposition that a field names; what is no such word counts as ``none``."""
     if text == "reject":
         return "reject"
     return "quarantine" if text == "quarantine" else "none"
 
 
 def find_overrides(reason: str) -> tuple[Override, ...]:
+    """Why the disposition is not the published policy, by Rspamd's two words for it."""
     if reason == "sampled_out":
         return (Override("sampled_out"),)
     if reason == "local_policy":
@@ -121,4 +123,5 @@ def plain_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Addre
 
 
 def safe(text: str) -> str:
+    """``text`` as part of a field, at most 255 characters."""
     return UNSAFE.sub("-", text[:MAX_NAME])
