@@ -26,6 +26,26 @@ OFFER = Layout(">III")
 PORT = Layout(">H")
 
 
+class Bare(msgspec.Struct, frozen=True):
+    """A message that is its code and nothing else."""
+
+    code: ClassVar[bytes]
+
+    def payload(self) -> bytes:
+        return b""
+
+
+class Path(msgspec.Struct, frozen=True):
+    """A path as the MTA writes it, and the ESMTP arguments behind it."""
+
+    code: ClassVar[bytes]
+    address: str
+    arguments: tuple[str, ...] = ()
+
+    def payload(self) -> bytes:
+        return b"".join(piece.encode() + b"\0" for piece in (self.address, *self.arguments))
+
+
 class Negotiate(msgspec.Struct, frozen=True):
     """First of all: protocol version, actions and protocol steps the MTA offers."""
 
@@ -88,35 +108,22 @@ class Helo(msgspec.Struct, frozen=True):
         return self.name.encode() + b"\0"
 
 
-class Mail(msgspec.Struct, frozen=True):
+class Mail(Path, frozen=True):
     """MAIL FROM: the path as the MTA writes it, and its ESMTP arguments."""
 
     code: ClassVar[bytes] = b"M"
-    address: str
-    arguments: tuple[str, ...] = ()
-
-    def payload(self) -> bytes:
-        return b"".join(piece.encode() + b"\0" for piece in (self.address, *self.arguments))
 
 
-class Rcpt(msgspec.Struct, frozen=True):
+class Rcpt(Path, frozen=True):
     """RCPT TO: one recipient, and its ESMTP arguments."""
 
     code: ClassVar[bytes] = b"R"
-    address: str
-    arguments: tuple[str, ...] = ()
-
-    def payload(self) -> bytes:
-        return b"".join(piece.encode() + b"\0" for piece in (self.address, *self.arguments))
 
 
-class Data(msgspec.Struct, frozen=True):
+class Data(Bare, frozen=True):
     """The client said DATA (or BDAT)."""
 
     code: ClassVar[bytes] = b"T"
-
-    def payload(self) -> bytes:
-        return b""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -130,13 +137,10 @@ class Header(msgspec.Struct, frozen=True):
         return self.name + b"\0" + self.value + b"\0"
 
 
-class EndOfHeaders(msgspec.Struct, frozen=True):
+class EndOfHeaders(Bare, frozen=True):
     """No more headers."""
 
     code: ClassVar[bytes] = b"N"
-
-    def payload(self) -> bytes:
-        return b""
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -159,31 +163,22 @@ class EndOfMessage(msgspec.Struct, frozen=True):
         return self.chunk
 
 
-class Abort(msgspec.Struct, frozen=True):
+class Abort(Bare, frozen=True):
     """This message comes to nothing; the client is still there."""
 
     code: ClassVar[bytes] = b"A"
 
-    def payload(self) -> bytes:
-        return b""
 
-
-class Quit(msgspec.Struct, frozen=True):
+class Quit(Bare, frozen=True):
     """The client has gone, and the connection with it."""
 
     code: ClassVar[bytes] = b"Q"
 
-    def payload(self) -> bytes:
-        return b""
 
-
-class QuitNewConnection(msgspec.Struct, frozen=True):
+class QuitNewConnection(Bare, frozen=True):
     """The client has gone; another may come over the same connection."""
 
     code: ClassVar[bytes] = b"K"
-
-    def payload(self) -> bytes:
-        return b""
 
 
 class Unknown(msgspec.Struct, frozen=True):
