@@ -68,8 +68,8 @@ def open_entry(
 def drop_if_empty(db: sqlite3.Connection, key: bytes) -> None:
     """Without members a key does not exist."""
     db.execute(
-        "DELETE FROM entry WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM member WHERE key = ?1)",
-        (key,),
+        "DELETE FROM entry WHERE key = ? AND NOT EXISTS (SELECT 1 FROM member WHERE key = ?)",
+        (key, key),
     )
 
 

@@ -22,8 +22,8 @@ READ_MEMBERS = (
     "SELECT e.kind, e.expires, r.field, r.score FROM entry e LEFT JOIN ranked r ON r.key = e.key"
 )
 CUT = (
-    "DELETE FROM ranked WHERE key = ?1 AND field IN"
-    " (SELECT field FROM ranked WHERE key = ?1 ORDER BY score, field LIMIT ?2)"
+    "DELETE FROM ranked WHERE key = ? AND field IN"
+    " (SELECT field FROM ranked WHERE key = ? ORDER BY score, field LIMIT ?)"
 )
 
 
@@ -89,7 +89,7 @@ def cut(db: sqlite3.Connection, key: bytes, before: int, count: int, keep: int) 
     """Cuts a set of ``count`` members to the highest; ``before`` is the count that is stored."""
     left = min(count, keep)
     if count > left:
-        db.execute(CUT, (key, count - left))
+        db.execute(CUT, (key, key, count - left))
     if left <= 0:
         db.execute("DELETE FROM entry WHERE key = ?", (key,))
     elif left != before:
