@@ -125,7 +125,6 @@ class _ListParser:
         self.comments: list[str] = []
         self.angle: str | None = None
         self.blank_between = False
-        self.quoted_user = False
 
     def parse(self) -> list[Address]:
         at, end = 0, len(self.text)

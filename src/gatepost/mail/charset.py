@@ -29,7 +29,7 @@ UNTOLD = frozenset(
 # Label → Python codec. Where a label is commonly a lie for its superset, the superset is used
 # (as WHATWG's Encoding standard §4.2 does): the extra bytes are errors otherwise.
 CODECS = {
-    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "l1", "iso-8859-1"), "cp1252"),
+    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "l1"), "cp1252"),
     **dict.fromkeys(("iso-8859-9", "latin5", "l5"), "cp1254"),
     **dict.fromkeys(("iso-8859-11", "tis-620", "tis620"), "cp874"),
     **dict.fromkeys(("gb2312", "gbk", "gb-2312-80", "x-gbk", "cp936", "euc-cn"), "gb18030"),

@@ -2,7 +2,7 @@
 """What does an HTML part show its reader, what does it hide, and where do its links lead?
 
 Lexbor parses; the tree is then asked by native selectors, and Python sees only the elements that
-matter. Features that few letters need are counted when asked for. Links have no CTA weight yet.
+matter. Features that few letters need are counted when asked for. Links have no CTA weight.
 Source: content reference §1.7.
 """
 

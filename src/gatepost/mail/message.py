@@ -276,7 +276,7 @@ class Message:
     @lazy
     def emails(self) -> Sequence[str]:
         """The mail addresses in text and links."""
-        return [f"{url.user}@{url.host}" for url in self.url_set if url.scheme == "mailto"]
+        return [url.address for url in self.url_set if url.scheme == "mailto"]
 
     # All of it
 

@@ -253,9 +253,8 @@ def read_client(part: Words) -> tuple[str | None, str | None, IPAddress | None]:
     if real_ip is None:
         real_ip = announced_ip
     elif helo and real_hostname is None and announced_ip is None:
-        real_hostname = _known_host(
-            announced
-        )  # Exim, qmail: "from resolved.name ([ip] helo=announced)"
+        # Exim, qmail: "from resolved.name ([ip] helo=announced)"
+        real_hostname = _known_host(announced)
     if helo:
         announced = helo
     return announced.rstrip(".") or None, real_hostname, real_ip
