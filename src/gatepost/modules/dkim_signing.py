@@ -11,6 +11,7 @@ Source: direction-modules reference §6.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from gatepost.authn import (
     DEFAULT_SIGN_HEADERS,
@@ -37,7 +38,6 @@ from gatepost.scan.module import (
     runs,
 )
 from gatepost.scan.outgoing_header import outgoing_header
-from gatepost.scan.patience import decision_time
 from gatepost.scan.signing import Signing
 from gatepost.scan.signing_eligibility import decline
 from gatepost.scan.signing_keys import SigningKey
@@ -81,10 +81,8 @@ class DkimSigning(Module):
         )
         self.keys = PrivateKeys()
         self.published = PublishedKeys()
-        self.patience = decision_time(setup.core)
         self.headers = self._sign_headers(setup)
-        for path in self.signing.keys.fixed_files():
-            self._check_file(setup, path)
+        self.signing.check_files(setup, self.keys.look)
 
     def ruling(self, direction: Direction) -> Ruling:
         """What is signed depends on the ``sign_…`` options, not on ``check_local``."""
@@ -123,26 +121,14 @@ class DkimSigning(Module):
             return None
 
     async def _may_use(self, task: Task, key: PrivateKey, chosen: SigningKey) -> bool:
-        if not self.options.check_pubkey:
-            return True
-        published = await self.published.have(
-            key, chosen.domain, chosen.selector, task.resolver.forced(self.patience), now=task.now
-        )
-        return published or self.options.allow_pubkey_mismatch
+        have = partial(self.published.have, key, chosen.domain, chosen.selector, now=task.now)
+        return await self.signing.may_use(task, have)
 
     def _give(self, task: Task, signature: str) -> None:
         if self.options.use_milter_headers:
             task.add_header("DKIM-Signature", signature, 1)
         else:
             task.dkim_signatures.append(signature)
-
-    def _check_file(self, setup: Setup, path: str) -> None:
-        """Reads a key before the first letter needs it. What holds no key is a mistake; what
-        cannot be read may still come, or belong to the user that will serve."""
-        known = self.keys.look(path)
-        if known.key is None:
-            report = setup.problem if known.legible else setup.warning
-            report("domain", f"{path} {known.problem}")
 
     def _sign_headers(self, setup: Setup) -> SignHeaders:
         given = self.options.sign_headers or setup.config.section("dkim").get("sign_headers")

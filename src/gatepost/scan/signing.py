@@ -13,8 +13,12 @@ Source: direction-modules reference §6.
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
+from gatepost.net import Resolver
 from gatepost.scan.direction import Direction, Ruling
+from gatepost.scan.patience import decision_time
 from gatepost.scan.setup import Setup
 from gatepost.scan.signing_domain import find_domain
 from gatepost.scan.signing_eligibility import Origin, decline, find_origin, rule
@@ -25,6 +29,19 @@ from gatepost.scan.signing_tables import SigningTables, open_tables
 from gatepost.scan.signing_vault import open_vault
 from gatepost.scan.task import Task
 from gatepost.store import StoreError
+
+
+class KeyFile(Protocol):
+    """A file of a key as it was read; ``problem`` says why there is no ``key``."""
+
+    @property
+    def key(self) -> object | None: ...
+
+    @property
+    def problem(self) -> str: ...
+
+    @property
+    def legible(self) -> bool: ...
 
 
 class Signing:
@@ -49,10 +66,30 @@ class Signing:
         self.vault = open_vault(options, setup)
         self.condition = setup.function(options.sign_condition, option="sign_condition")
         self.custom = setup.function(options.use_domain_custom, option="use_domain_custom")
+        self.patience = decision_time(setup.core)
 
     def ruling(self, direction: Direction) -> Ruling:
         """Whether anything can be signed in this direction."""
         return rule(direction, self.options)
+
+    def check_files(self, setup: Setup, look: Callable[[str], KeyFile]) -> None:
+        """Reads keys before the first letter needs them. What holds no key is a mistake; what
+        cannot be read may still come, or belong to the user that will serve."""
+        for path in self.keys.fixed_files():
+            known = look(path)
+            if known.key is None:
+                report = setup.problem if known.legible else setup.warning
+                report("domain", f"{path} {known.problem}")
+
+    async def may_use(
+        self, task: Task, is_published: Callable[[Resolver], Awaitable[bool]]
+    ) -> bool:
+        """Whether a key is used: with ``check_pubkey`` only if its public half is published, or
+        if the options let it be another."""
+        if not self.options.check_pubkey:
+            return True
+        resolver = task.resolver.forced(self.patience)
+        return await is_published(resolver) or self.options.allow_pubkey_mismatch
 
     async def choose(self, task: Task) -> list[SigningKey]:
         """What signs this letter, in the order of the signatures; nothing: it is not signed."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Mapping
+from functools import partial
 
 from gatepost.authn import (
     DEFAULT_ARC_HEADERS,
@@ -37,7 +38,6 @@ from gatepost.modules.arc.results import (
     state_found,
 )
 from gatepost.scan.outgoing_header import outgoing_header
-from gatepost.scan.patience import decision_time
 from gatepost.scan.setup import Setup
 from gatepost.scan.signing import Signing
 from gatepost.scan.signing_eligibility import decline
@@ -63,12 +63,10 @@ class Sealer:
         )
         self.keys = PrivateKeys()
         self.published = PublishedKeys()
-        self.patience = decision_time(setup.core)
         self.headers = _sign_headers(options.sign_headers, setup)
         self.host = socket.gethostname()
         self.names_user = _names_user(setup)
-        for path in self.signing.keys.fixed_files():
-            self._check_file(setup, path)
+        self.signing.check_files(setup, self.keys.look)
 
     async def seal(self, task: Task) -> tuple[NewArcSet, str] | None:
         """A new set and ``domain:s=selector`` of who made it; ``None``: not sealed."""
@@ -119,19 +117,8 @@ class Sealer:
         return state_found(task, own, name_user=self.names_user)
 
     async def _may_use(self, task: Task, key: PrivateKey, chosen: SigningKey) -> bool:
-        if not self.options.check_pubkey:
-            return True
-        published = await self.published.have(
-            key, chosen.domain, chosen.selector, task.resolver.forced(self.patience), now=task.now
-        )
-        return published or self.options.allow_pubkey_mismatch
-
-    def _check_file(self, setup: Setup, path: str) -> None:
-        """As DKIM signing: what holds no key is a mistake, what cannot be read may still come."""
-        known = self.keys.look(path)
-        if known.key is None:
-            report = setup.problem if known.legible else setup.warning
-            report("domain", f"{path} {known.problem}")
+        have = partial(self.published.have, key, chosen.domain, chosen.selector, now=task.now)
+        return await self.signing.may_use(task, have)
 
 
 def _chain_to_seal(task: Task) -> ArcVerdict | None:
