@@ -102,7 +102,8 @@ class DkimSigning(Module):
             key = self.keys.find(chosen.path, chosen.text, chosen.name)
             if key is None or not await self._may_use(task, key, chosen):
                 continue
-            letter = letter or letter_of(task)
+            if letter is None:
+                letter = shared_letter(task.message, task.variables, outgoing_header(task))
             signature = self._sign(task, letter, key, chosen)
             if signature is not None:
                 self._give(task, signature)
@@ -139,8 +140,3 @@ class DkimSigning(Module):
         except SigningError as error:
             setup.problem("sign_headers", str(error))
             return DEFAULT_SIGN_HEADERS
-
-
-def letter_of(task: Task) -> Letter:
-    """The letter as it will leave; its body is read once for all checks."""
-    return shared_letter(task.message, task.variables, outgoing_header(task))
