@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmarc_zone import Zone
-from gatepost.authn.authres import format_authentication_results
+from gatepost.authn.authres_format import format_authentication_results
 from gatepost.authn.dmarc import (
     DkimIdentity,
     DmarcVerdict,

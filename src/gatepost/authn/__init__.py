@@ -10,9 +10,9 @@ from gatepost.authn.authres import (
     Property,
     build_result,
     find_own,
-    format_authentication_results,
     parse_authentication_results,
 )
+from gatepost.authn.authres_format import format_authentication_results
 from gatepost.authn.dkim_header_list import DEFAULT_SIGN_HEADERS, SignHeaders
 from gatepost.authn.dkim_key_cache import KeyCache, KeyMemory
 from gatepost.authn.dkim_key_record import KeyProblem, KeyRecord, parse_key_record
