@@ -14,9 +14,9 @@ from gatepost.authn.authres import (
     MAX_RESULTS,
     Property,
     find_own,
-    format_authentication_results,
     parse_authentication_results,
 )
+from gatepost.authn.authres_format import format_authentication_results
 from gatepost.mail import Headers, Message
 
 # RFC 8601 appendix B, folded as there.
