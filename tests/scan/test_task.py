@@ -146,5 +146,15 @@ def test_the_log_knows_task_and_queue(caplog: pytest.LogCaptureFixture) -> None:
     assert (record.__dict__["task"], record.__dict__["queue_id"]) == (found.id, "4F1")
 
 
+@pytest.mark.parametrize(
+    "tag, prefix",
+    [("4ABCDEF", "4ABCDEF"), ("", ""), ("a b", ""), ("<x>\n", ""), ("x" * 21, "")],
+)
+def test_the_name_in_the_log_begins_as_the_mta_asks(tag: str, prefix: str) -> None:
+    first, second = task(Log_Tag=tag), task(Log_Tag=tag)
+    assert first.id.startswith(prefix) and len(first.id) == len(prefix) + 6
+    assert first.id != second.id
+
+
 def test_every_task_has_a_name_of_its_own() -> None:
     assert len({task().id for _ in range(50)}) == 50

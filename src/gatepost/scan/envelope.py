@@ -29,6 +29,7 @@ ARTIFICIAL = {
     for user in (False, True)
     for tls in (False, True)
 }
+LOG_TAG = re.compile(r"[A-Za-z0-9_.-]{1,20}")  # as many as Rspamd keeps of it
 QUOTED = r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
 PATH = re.compile(rf'(?:{QUOTED}|<(?:[^<>"]++|{QUOTED})*+>?|[^,"<]++)++', re.DOTALL)
 
@@ -135,6 +136,12 @@ def client_hop(envelope: Envelope) -> ReceivedHop:
 def is_rspamc(envelope: Envelope) -> bool:
     """True for a scan by hand: rspamc's user agent, or a controller's password."""
     return envelope.header("User-Agent") == "rspamc" or "password" in envelope.headers
+
+
+def log_tag(envelope: Envelope) -> str:
+    """What the id of the scan is to begin with; empty if nobody says, or says nonsense."""
+    tag = envelope.header("Log-Tag") or ""
+    return tag if LOG_TAG.fullmatch(tag) else ""
 
 
 def _read_client(envelope: Envelope, value: str | None, broken: list[str]) -> None:

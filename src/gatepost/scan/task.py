@@ -18,7 +18,7 @@ from gatepost.mail import Address, Message
 from gatepost.net import TaskResolver
 from gatepost.scan.applied import NOTHING_APPLIED, Applied
 from gatepost.scan.direction import INBOUND, Direction
-from gatepost.scan.envelope import Envelope, IPAddress, is_rspamc
+from gatepost.scan.envelope import Envelope, IPAddress, is_rspamc, log_tag
 from gatepost.scan.result import NORMAL, FoundSymbol, PreResult, Result
 from gatepost.store import Store
 
@@ -39,8 +39,10 @@ class AddedHeader:
 class Task:
     """One message on its way through the engine.
 
+    ``id`` names it in the log; the request's ``Log-Tag`` comes first in it.
     ``now`` is the time of arrival in seconds since the epoch, the only clock for checks.
-    ``flags`` are Rspamd's task flags (``skip``, ``pass_all``, ``no_log``, ``no_stat`` ...).
+    ``flags`` are Rspamd's task flags (``skip``, ``pass_all``, ``no_log`` ...). Nothing comes of
+    ``skip_process``: contents are looked at only where a check asks for them.
     """
 
     __slots__ = (
@@ -74,7 +76,7 @@ class Task:
         settings: Applied = NOTHING_APPLIED,
         now: float | None = None,
     ) -> None:
-        self.id = secrets.token_hex(3)
+        self.id = log_tag(envelope) + secrets.token_hex(3)
         self.message = message
         self.envelope = envelope
         self.result = result
