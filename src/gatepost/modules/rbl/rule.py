@@ -32,6 +32,7 @@ from gatepost.scan.task import Task
 VALUES = "rbl_values"
 WHITELISTED = "rbl_whitelisted"
 WHITE_HITS = "rbl_white_hits"
+MAX_LABEL = 63  # octets (RFC 1035 2.3.4); a hash is one label
 ADDRESS_TYPES: tuple[RecordType, ...] = ("A", "AAAA")
 
 ERRORS = {
@@ -162,15 +163,18 @@ class Rule:
         found: dict[str, Request] = {}
         memo: dict[object, Any] = task.variables.setdefault(VALUES, {})
         white: Mapping[str, set[str]] = task.variables.get(WHITELISTED, {}) if self.is_black else {}
-        plain = self.hashing is None or self.options.resolve_ip
-        plain = plain and self.around.script is None
+        hashed = self.hashing is not None and not self.options.resolve_ip
+        plain = not hashed and self.around.script is None
         zone = "" if self.options.resolve_ip else f".{self.zone}"
         for source in self.around.sources:
             for value in self.values(source, task, memo):
                 if white and vouched_for(value, source.label, white):
                     continue
-                name = f"{value.name}{zone}" if plain else self.name_of(value, task, memo)
-                if not value.name if plain else not name:
+                if not plain:
+                    name = self.name_of(value, task, memo)
+                else:
+                    name = f"{value.name}{zone}" if value.name else ""
+                if not name:
                     continue
                 request = found.get(name)
                 if request is None:
@@ -202,12 +206,12 @@ class Rule:
         if self.around.script is not None:
             return self._scripted(self.around.script, value, task)
         if self.hashing is None:
-            return f"{value.name}.{self.zone}" if value.name else ""
+            return ""
         key = (self.hashing, value.text)
         name: str | None = memo.get(key)
         if name is None:
             name = memo[key] = self.hashing.of(value.text)
-        return f"{name}.{self.zone}" if len(name) <= 63 else ""
+        return f"{name}.{self.zone}" if len(name) <= MAX_LABEL else ""
 
     def _scripted(self, script: Script, value: Value, task: Task) -> str:
         try:
