@@ -20,6 +20,7 @@ from bench.letters import HEADERS, INBOUND, request
 from gatepost.app import OpenApp, build
 from gatepost.mail import Message
 from gatepost.scan.envelope import parse_envelope
+from gatepost.serve.dialect import Ask
 from gatepost.serve.http_scan import HttpScan
 from gatepost.serve.preparing import answer_options
 from gatepost.serve.reply import Peer
@@ -49,7 +50,8 @@ def protocol(requests: Sequence[bytes]) -> None:
         line, _, rest = data.partition(b"\n")
         dialect = HttpScan(line + b"\n", options, lambda: True)
         asked = dialect.receive(rest)
-        parse_envelope(asked.headers)  # type: ignore[union-attr]  # complete: an Ask
+        assert isinstance(asked, Ask)
+        parse_envelope(asked.headers)
 
 
 def structure(letters: Sequence[bytes]) -> None:
@@ -100,7 +102,8 @@ class Whole:
             line, _, rest = data.partition(b"\n")
             dialect = HttpScan(line + b"\n", options, lambda: True)
             asked = dialect.receive(rest)
-            reply = await self.scanning(asked.headers, asked.body, PEER)  # type: ignore[union-attr]
+            assert isinstance(asked, Ask)
+            reply = await self.scanning(asked.headers, asked.body, PEER)
             dialect.reply(reply)
 
     def scan_all(self, requests: Sequence[bytes]) -> None:

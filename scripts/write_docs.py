@@ -82,7 +82,9 @@ def options(module: Module) -> str:
     if not fields:
         return "\n".join([*lines[:2], f"Section `{module.name}` has only `enabled`."])
     lines += ["| option | type | default | meaning |", "|---|---|---|---|"]
-    info = {f.name: f for f in mi.type_info(kind).fields}  # type: ignore[union-attr]
+    about = mi.type_info(kind)
+    assert isinstance(about, mi.StructType)
+    info = {f.name: f for f in about.fields}
     for field in fields:
         default = getattr(module.options, field.name) if not field.required else ""
         meaning = described.get(field.name, "")

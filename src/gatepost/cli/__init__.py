@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return _reader_has_gone()
+        return reader_has_gone()
     except GatepostError as error:
         return _report(error)
 
@@ -105,7 +105,7 @@ def _report(error: GatepostError) -> int:
     return WRONG_USAGE if isinstance(error, UsageError) else FAILED
 
 
-def _reader_has_gone() -> int:
-    """``gatepost … | head``: Python would complain again when it flushes at exit."""
+def reader_has_gone() -> int:
+    """``… | head``: Python would complain again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED

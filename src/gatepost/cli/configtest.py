@@ -7,11 +7,10 @@ import argparse
 import json
 
 from gatepost.app import build
+from gatepost.cli import DONE, WRONG_CONFIGURATION
 from gatepost.cli.configuration import add_configuration_arguments, show_problem
 from gatepost.config import ConfigError, Problem
 from gatepost.serve.preparing import prepare
-
-GOOD, BAD = 0, 78
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +37,14 @@ def run(args: argparse.Namespace) -> int:
     bad = any(args.strict or problem.severity == "error" for problem in problems)
     if args.json:
         print(json.dumps({"ok": not bad, "problems": [_as_object(one) for one in problems]}))
-        return BAD if bad else GOOD
+        return WRONG_CONFIGURATION if bad else DONE
     for problem in problems:
         show_problem(problem)
     if bad:
         print("syntax BAD")
     elif not args.quiet:
         print("syntax OK")
-    return BAD if bad else GOOD
+    return WRONG_CONFIGURATION if bad else DONE
 
 
 def _as_object(problem: Problem) -> dict[str, object]:

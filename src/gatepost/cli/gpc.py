@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
+from gatepost.cli import DONE, FAILED, INTERRUPTED, WRONG_USAGE, reader_has_gone
 from gatepost.cli.errors import CliError, RequestFailed, UsageError
 from gatepost.cli.gpc_client import ScanReply, Server, parse_server, scan_message
 from gatepost.cli.gpc_inputs import Input, find_inputs
@@ -24,8 +25,6 @@ from gatepost.cli.gpc_mime import mime_failure, mime_message
 from gatepost.cli.gpc_options import SCAN_COMMANDS, command_list, parse_arguments
 from gatepost.cli.gpc_output import Style, render, render_failure
 from gatepost.cli.gpc_request import RequestHeaders, request_headers
-
-DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,9 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # gpc … | head; Python would complain again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    except BrokenPipeError:
+        return reader_has_gone()
 
 
 def _run(args: argparse.Namespace) -> int:

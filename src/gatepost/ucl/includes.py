@@ -86,7 +86,7 @@ class FileMacros(TextMacros):
         if call.flag("url") or "://" in call.value:
             raise call.fail("only files can be included: an option that takes a map takes URLs")
         priority, strategy = call.priority(0), _strategy_of(call)
-        _key_of(call), _target_of(call)
+        _key_of(call), _target_of(call)  # wrong ones are mistakes even where no file is found
         for path in _find_paths(parser, call, attempt=call.flag("try", attempt)):
             self.read_file(
                 path,
