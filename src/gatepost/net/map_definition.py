@@ -33,14 +33,14 @@ MAX_SOURCES = 1000
 PREFIX = re.compile(r"([a-z_]+);")
 REGEXP_TEXT = re.compile(r"/(?:[^/\\]|\\.)*/[imsxuOrSALT]*(?=\s|$)")
 SCHEME = re.compile(r"([a-z0-9+_-]+)://", re.IGNORECASE)
-LATER = {
+NO_SOURCES = {
     "http": "HTTP maps",
     "https": "HTTP maps",
     "redis": "Redis maps",
     "redis+selector": "Redis maps",
     "cdb": "CDB maps",
 }
-"""Schemes that other sources of maps will bring."""
+"""Schemes of Rspamd's that are no source here: a map is a file, or written inline."""
 
 
 class MapDefinition(msgspec.Struct, frozen=True):
@@ -85,7 +85,9 @@ class DefinitionReader:
         poll: float | None = None
         if isinstance(definition, Mapping):
             if definition.get("external"):
-                raise MapError("external maps (a request for each look-up) come with HTTP maps")
+                raise MapError(
+                    "HTTP maps, such as external ones, are not read here: expected a file"
+                )
             name = str(definition.get("name", ""))
             description = str(definition.get("description", ""))
             poll = read_poll(definition.get("poll", definition.get("watch_interval")))
@@ -161,7 +163,7 @@ class DefinitionReader:
             return True
         if text.startswith(("sign+", "cdb:")):
             what = "CDB maps" if text.startswith("cdb:") else "HTTP maps"
-            raise MapError(f"`{text}`: this kind of source comes with {what}")
+            raise MapError(f"`{text}`: {what} are not read here: expected a file")
         target = self.files
         if text.startswith("fallback+"):
             text, target = text.removeprefix("fallback+"), self.fallbacks
@@ -169,8 +171,9 @@ class DefinitionReader:
         if scheme is not None and scheme[1].lower() == "file":
             target.append(file_path(text[scheme.end() :]))
             return True
-        if scheme is not None and scheme[1].lower() in LATER:
-            raise MapError(f"`{text}`: this kind of source comes with {LATER[scheme[1].lower()]}")
+        if scheme is not None and scheme[1].lower() in NO_SOURCES:
+            what = NO_SOURCES[scheme[1].lower()]
+            raise MapError(f"`{text}`: {what} are not read here: expected a file")
         if not text.startswith("/") or ("regexp" in kind and REGEXP_TEXT.match(text)):
             return False
         target.append(file_path(text))
@@ -191,7 +194,7 @@ def file_path(text: str) -> Path:
         raise MapError(f"`{text}` is no path")
     path = Path(text)
     if path.name.endswith(".enc") or path.name.endswith(".enc.zst"):
-        raise MapError(f"`{text}`: encrypted maps come with HTTP maps")
+        raise MapError(f"`{text}`: encrypted maps are not read here: expected a plain file")
     return path
 
 
