@@ -576,7 +576,10 @@ async def test_without_rates_nothing_runs() -> None:
         ('rates { user { bucket { burst = 1; rate = "1 / x"; } } }', "found `1 / x`"),
         ('rates { user = "many"; }', "found `many`"),
         ("rates { user { bucket { burst = 1; rate = 1; sybol = x; } } }", "did you mean `symbol`?"),
-        ("rates { user { bucket = [1, 1]; select = x; } }", "expected `bucket`, `selector` or `limits`"),
+        (
+            "rates { user { bucket = [1, 1]; select = x; } }",
+            "expected `bucket`, `selector` or `limits`",
+        ),
         ('rates { a { selector = "usr"; bucket = [1, 1]; } }', "rates.a.selector: expected the"),
         ("authenticated_rates = none;", "ratelimit.authenticated_rates: expected"),
         ("ham_factor_rate = 0;", "ratelimit.ham_factor_rate: expected"),
