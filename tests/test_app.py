@@ -325,12 +325,19 @@ def test_what_is_no_package_of_modules_is_named(
 
 @pytest.mark.parametrize(
     "text, seconds",
-    [("", 8.0), ('worker "normal" { task_timeout = 3s; }', 3.0)],
+    [
+        ("", 8.0),
+        ('worker "normal" { task_timeout = 3s; }', 3.0),
+        ('worker "normal" { task_timeout = "3"; }', 3.0),
+        ('worker { type = "normal"; task_timeout = 3s; }', 3.0),
+        ('worker "normal" { task_timeout = 3s; } worker "normal" { bind_socket = "b:2"; }', 3.0),
+    ],
 )
 def test_the_task_timeout_is_a_workers_own_or_that_of_all(
     tmp_path: Path, text: str, seconds: float
 ) -> None:
-    assert built(with_extra(tmp_path, text)).engine.task_timeout == seconds
+    app = built(with_extra(tmp_path, text))
+    assert app.engine.task_timeout == app.options.task_timeout == seconds
 
 
 def test_a_configuration_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, structs
 
 from gatepost.config import (
     Configuration,
@@ -56,6 +58,13 @@ from gatepost.store import (
 from gatepost.ucl import Object
 
 log = logging.getLogger("gatepost.app")
+
+
+class WorkerTimeout(Struct, frozen=True):
+    """What of a section ``worker`` concerns the scan, not the listener; in seconds."""
+
+    task_timeout: Annotated[float, Meta(gt=0)] | None = None
+
 
 GTUBE = Symbol("GTUBE", 0.0, "Generic test for unsolicited bulk email")
 
@@ -203,11 +212,23 @@ def assemble(
     return _Assembly(config, problems).assemble([*modules, *find_extra_modules(config, problems)])
 
 
+def _with_worker_timeout(options: OptionsSection, config: Configuration) -> OptionsSection:
+    """A worker's ``task_timeout`` goes before that of ``options``."""
+    for name, section in config.named("worker"):
+        if name == "normal":
+            # Mistakes in it are named by who reads the whole section.
+            own = bind(WorkerTimeout, section, "", Problems(), ignored=list(section)).task_timeout
+            options = options if own is None else structs.replace(options, task_timeout=own)
+    return options
+
+
 class _Assembly:
     def __init__(self, config: Configuration, problems: Problems) -> None:
         self.config = config
         self.problems = problems
-        self.options = read_options(config.section("options"), problems)
+        self.options = _with_worker_timeout(
+            read_options(config.section("options"), problems), config
+        )
         self.maps_folder = config.folder / "maps.d" if config.folder is not None else None
         self.maps = MapLibrary(self.maps_folder, problems)
         self.is_local = self._local_test()
@@ -228,7 +249,7 @@ class _Assembly:
         self._register(registry, checks)
         engine = Engine(
             self._composites(registry, checks),
-            task_timeout=self._task_timeout(),
+            task_timeout=options.task_timeout,
             soft_reject_on_timeout=options.soft_reject_on_timeout,
             check_all_filters=options.check_all_filters,
             grow_factor=actions.grow_factor,
@@ -342,10 +363,3 @@ class _Assembly:
             self.problems.warning(where, f"settings: maps by URL ({value}) are not read yet")
             return []
         return read_rules(self.config.section("settings"), self.maps, self.problems)
-
-    def _task_timeout(self) -> float:
-        """A worker's ``task_timeout`` goes before that of ``options``, in seconds."""
-        value = self.config.named("worker").get("normal", Object()).get("task_timeout")
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-            return float(value)
-        return self.options.task_timeout

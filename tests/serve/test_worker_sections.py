@@ -34,6 +34,12 @@ def test_several_sections_of_one_kind_are_several_listeners() -> None:
     assert workers.count == 3
 
 
+def test_a_section_may_name_its_kind_inside() -> None:
+    workers, problems = read('worker { type = "normal"; bind_socket = "a:1"; }')
+    assert [section.bind_socket for _, section in workers.normal] == [["a:1"]]
+    assert problems == []
+
+
 A = 'upstream "a" { settings_id = "a"; }'
 A_DISABLED = 'upstream "a" { disabled = yes; settings_id = "a"; }'
 B = 'upstream "b" { settings_id = "b"; }'

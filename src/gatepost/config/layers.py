@@ -64,25 +64,17 @@ class Configuration:
         """The body of a section; of one that was written twice, the later keys win."""
         return flattened(self.tree.get(name))
 
-    def named(self, name: str) -> dict[str, Object]:
-        """The bodies of sections with a name (``group "x" { … }``), in the order written.
+    def named(self, name: str) -> list[tuple[str, Object]]:
+        """Name and body of each section with a name (``group "x" { … }``), in the order written.
 
         A section without one carries it as the key ``name`` or, for workers, ``type``.
         """
-        found: dict[str, Object] = {}
+        found: list[tuple[str, Object]] = []
         for holder in sections_in(self.tree.get(name)):
             label = holder.get("name", holder.get("type"))
             if isinstance(label, str):
-                found[label] = holder
+                found.append((label, holder))
                 continue
-            for key, value in holder.items():
-                found[key] = flattened(value)
-        return found
-
-    def repeated(self, name: str) -> list[tuple[str, Object]]:
-        """As :meth:`named` for sections of which there may be several with one name."""
-        found: list[tuple[str, Object]] = []
-        for holder in sections_in(self.tree.get(name)):
             for key, value in holder.items():
                 found.extend((key, section) for section in sections_in(value))
         return found

@@ -120,7 +120,7 @@ class ForceActions(Module):
         self.actions = setup.known_actions()
         self.composites = {
             *setup.config.section("composites"),
-            *(name for name, _ in setup.config.repeated("composite")),
+            *(name for name, _ in setup.config.named("composite")),
         }
         found = [*self._rules(setup), *self._old_rules(setup)]
         self.rules = {rule.symbol.name: rule for rule in found}

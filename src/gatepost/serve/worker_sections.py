@@ -131,7 +131,7 @@ class Workers(msgspec.Struct):
 def read_workers(config: Configuration, problems: Problems) -> Workers:
     """Reads every ``worker`` section; those of processes that Gatepost has not are named."""
     workers = Workers()
-    for name, section in config.repeated("worker"):
+    for name, section in config.named("worker"):
         if name == NORMAL:
             normal = bind(NormalSection, section, "worker.normal", problems)
             workers.normal.append((section, normal))

@@ -44,7 +44,7 @@ from gatepost.scan.symbol import Hit
 from gatepost.scan.task import Task
 from gatepost.scan.verdicts import rough_verdict
 from gatepost.store import Bucket, BucketState, Settlement, StoreError
-from gatepost.ucl import Array, Object, Value
+from gatepost.ucl import Array, Value
 
 STOPPING = frozenset({"reject", "soft reject", "discard"})
 VARIABLE = "ratelimit"
@@ -153,7 +153,7 @@ class Ratelimit(Module):
         )
         self.rates = reader.read(options.rates, setup.section)
         self.user_rates = [rate for rate in self.rates if everyone or rate.uses_user]
-        self.hold = max(MIN_HOLD, 3 * _task_timeout(setup))
+        self.hold = max(MIN_HOLD, 3 * setup.core.task_timeout)
         self.free_ips = setup.map(options.whitelisted_ip, kind="radix", option="whitelisted_ip")
         self.free_users = setup.map(options.whitelisted_user, kind="set", option="whitelisted_user")
         self.free_rcpts = setup.map(
@@ -337,13 +337,6 @@ class Ratelimit(Module):
             and isfunction(function)
             and function.__module__ == names["__name__"]  # what it imported is no keyword
         }
-
-
-def _task_timeout(setup: Setup) -> float:
-    """The longest that each part of a scan may take: the worker's own, or that of all."""
-    own = setup.config.named("worker").get("normal", Object()).get("task_timeout")
-    given = float(own) if isinstance(own, int | float) else 0.0
-    return max(setup.core.task_timeout, given)
 
 
 def _described(one: Asked) -> str:
