@@ -227,4 +227,4 @@ def python_share(letters: Sequence[bytes], folder: Path) -> float:
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # typeshed has it not
     python = sum(row[2] for key, row in stats.items() if key[0] != "~")
     total = sum(row[2] for row in stats.values())
-    return python / total
+    return float(python / total)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatepost.config import ConfigError
+from gatepost.serve.log_options import LogOptions
 from gatepost.serve.prepared import MilterListener, Prepared, ScanPortListener
 from gatepost.serve.preparing import Parts, answer_options, prepare
 from gatepost.serve.reply import Peer
@@ -81,9 +82,20 @@ def test_what_cannot_be_served_is_said_with_everything_else(text: str, expected:
         prepared(text)
 
 
+async def test_lists_in_the_result_line_are_as_long_as_wished(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = Parts(build_app([], state=tmp_path), LogOptions(task_max_elts=1))
+    letter = mail(rcpt=["a@example.net", "b@example.net"])
+    with caplog.at_level("INFO", "gatepost.task"):
+        await parts.scan(list(letter.headers), letter.raw, Peer())
+    await parts.close()
+    assert "rcpts: <a@example.net,...>" in caplog.text
+
+
 async def test_the_parts_of_a_worker_scan(tmp_path: Path) -> None:
     app = build_app([], config="actions { reject = 15; subject = 'SPAM %s'; }", state=tmp_path)
-    parts = Parts(app)
+    parts = Parts(app, LogOptions())
     await parts.start()
     letter = mail(user="al")
     reply = await parts.scan(list(letter.headers), letter.raw, Peer())

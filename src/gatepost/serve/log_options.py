@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from gatepost.config import Count
+
 Level = Literal["error", "warning", "notice", "info", "silent", "debug"]
 Facility = Literal[
     "auth", "cron", "daemon", "kern", "lpr", "mail", "news", "syslog", "user", "uucp",
@@ -41,5 +43,7 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Lines without their time, because the journal has its own."""
     debug_modules: tuple[str, ...] = ()
     """Modules that log at ``debug`` whatever ``level`` is."""
+    task_max_elts: Count = 7
+    """Recipients, and options of a symbol, that the result line of a message has."""
     max_tag_len: int = 6
     """Characters of the id in ``<…>``."""

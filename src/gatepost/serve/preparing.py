@@ -46,12 +46,13 @@ def prepare(app: App, *, test: bool = False) -> Prepared:
 class Parts:
     """What one worker scans with: its own store, resolver and scanner."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, log: LogOptions) -> None:
         self._open: OpenApp = app.open()
         self._scanning = Scanning(
             self._open.scanner,
             answer_options(app),
             max_recipients=app.options.max_recipients,
+            max_elements=log.task_max_elts,
         )
 
     @property
@@ -90,7 +91,9 @@ class _Preparation:
             if proxy.enabled:
                 listeners.append(self._proxy(section, proxy))
         listeners = [one for one in listeners if one.bind]
-        log = bind(LogOptions, config.section("logging"), "logging", self.problems, ignored=LATER)
+        log = bind(
+            LogOptions, config.section("logging"), "logging", self.problems, ignored=WITHOUT_EFFECT
+        )
         if not listeners:
             tell = self.problems.warning if self.test else self.problems.error
             tell(None, "no listener: `serve` expects a `worker` section with bind_socket")
@@ -98,7 +101,7 @@ class _Preparation:
         self.problems.raise_errors()
 
         async def open_worker() -> Parts:
-            return Parts(app)
+            return Parts(app, log)
 
         return Prepared(
             listeners=tuple(listeners),
@@ -173,9 +176,8 @@ class _Preparation:
         return context
 
 
-LATER = (
+WITHOUT_EFFECT = (
     *("debug_ip", "encryption_key", "error_elts", "error_maxlen", "log_buffer", "log_format"),
-    *("log_re_cache", "log_urls", "log_re_cache", "log_silent_workers", "tag_strip_policy"),
-    *("task_max_elts", "file", "error_shm"),
+    *("log_re_cache", "log_urls", "log_silent_workers", "tag_strip_policy", "file", "error_shm"),
 )
 """Options of Rspamd's ``logging`` that have nothing to steer here."""

@@ -16,7 +16,7 @@ from gatepost.scan.task import Task
 from gatepost.serve.answer import AnswerOptions, build_reply
 from gatepost.serve.errors import ScanFailed
 from gatepost.serve.reply import CheckReply, Peer, RequestHeaders
-from gatepost.serve.result_log import result_line
+from gatepost.serve.result_log import MAX_ELEMENTS, result_line
 
 log = logging.getLogger("gatepost.task")
 
@@ -25,11 +25,18 @@ class Scanning:
     """The ``Scan`` of a worker. ``in_hand`` is the number of messages being scanned now."""
 
     def __init__(
-        self, scanner: Scanner, answer: AnswerOptions, *, max_recipients: int = 1024
+        self,
+        scanner: Scanner,
+        answer: AnswerOptions,
+        *,
+        max_recipients: int = 1024,
+        max_elements: int = MAX_ELEMENTS,
     ) -> None:
+        """``max_elements``: of a list in the result line, as ``result_line`` has it."""
         self.scanner = scanner
         self.answer = answer
         self.max_recipients = max_recipients
+        self.max_elements = max_elements
         self.in_hand = 0
         self.scanned = 0
         self.failed = 0
@@ -66,7 +73,7 @@ class Scanning:
         if "no_log" not in task.flags and log.isEnabledFor(logging.INFO):
             log.info(
                 "%s",
-                result_line(task, verdict),
+                result_line(task, verdict, max_elements=self.max_elements),
                 extra={"task": task.id, "queue_id": task.envelope.queue_id, "result": True},
             )
         reply = build_reply(task, verdict, self.answer)
