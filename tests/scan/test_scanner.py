@@ -212,6 +212,14 @@ async def test_a_letter_without_a_body_is_no_action(raw: bytes) -> None:
     assert found.outcomes["SAVES"].outcome == "ran"
 
 
+@pytest.mark.parametrize("config, texts", [("yes", 1), ("no", 0)])
+async def test_whether_attached_text_counts_as_text(config: str, texts: int) -> None:
+    attached = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=a.txt"}
+    config = f"options {{ check_text_attachements = {config} }}"
+    task = (await scan(Sees, mail(headers=attached), config=config)).task
+    assert len(task.message.text_parts) == texts
+
+
 @pytest.mark.parametrize(
     "request_headers, kind, filename, subject",
     [

@@ -91,6 +91,8 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     max_opts_len: Count = 4096
     max_html_len: Bytes = 10 * 1024 * 1024
     words_decay: Count = 600
+    check_text_attachements: bool = True  # sic: Rspamd's name
+    """Attached text is text to look at, not only what is shown in the letter."""
     dns: DnsSection = DnsSection()
     dns_max_requests: Count = 64
     upstream: UpstreamSection = UpstreamSection()

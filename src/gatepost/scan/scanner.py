@@ -41,6 +41,7 @@ class ScannerOptions:
     ignore_received: bool = False
     dns_max_requests: int = 64
     max_opts_len: int = 4096
+    check_text_attachements: bool = True
 
 
 def scanner_options(options: OptionsSection) -> ScannerOptions:
@@ -57,6 +58,7 @@ def scanner_options(options: OptionsSection) -> ScannerOptions:
         ignore_received=options.ignore_received,
         dns_max_requests=options.dns_max_requests,
         max_opts_len=options.max_opts_len,
+        check_text_attachements=options.check_text_attachements,
     )
 
 
@@ -120,6 +122,7 @@ class Scanner:
         message = Message(
             raw,
             limits=options.limits,
+            check_text_attachements=options.check_text_attachements,
             mime="raw" not in envelope.flags,
             content_type=envelope.header("Content-Type") or "",
             filename=envelope.header("Filename") or "",
