@@ -43,15 +43,14 @@ def _override(text: str) -> str:
     return text
 
 
-def load_app(args: argparse.Namespace, *, quiet: bool = False) -> App:
-    """The configuration that the arguments name; its warnings go to stderr unless ``quiet``.
+def load_app(args: argparse.Namespace) -> App:
+    """The configuration that the arguments name; its warnings go to stderr.
 
     Raises ``ConfigError`` with every mistake.
     """
     app = build(args.config, overrides=args.option)
-    if not quiet:
-        for problem in app.problems.warnings:
-            show_problem(problem)
+    for problem in app.problems.warnings:
+        show_problem(problem)
     return app
 
 

@@ -33,18 +33,18 @@ HTML_ENOUGH = 40
 PRINTABLE = bytes(set(range(0x20, 0x7F)) | set(b"\t\r\n\f") | set(range(0x80, 0x100)))
 PDF = re.compile(rb"[\s\S]{0,1024}?%PDF-\d")
 SVG = re.compile(
-    rb"\s*+(?:<\?xml[^>]{0,512}>|<!--[^>]{0,512}>|<!DOCTYPE[^>]{0,512}>|\s)*+<svg\b", re.I
+    rb"\s*+(?:<\?xml[^>]{0,512}>|<!--[^>]{0,512}>|<!DOCTYPE[^>]{0,512}>|\s)*+<svg\b", re.IGNORECASE
 )
 UUE = re.compile(rb"begin [0-7]{3,4} [^\r\n]{1,255}\r?\n[ -`]")
 MAIL_START = re.compile(
     rb"(?:(?:Received|Return-Path|Delivered-To|Message-ID|MIME-Version|From|To|Subject|Date|"
     rb"DKIM-Signature|X-[!-9;-~]{1,60}):[ \t][^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,40}){3}",
-    re.I,
+    re.IGNORECASE,
 )
-XML_START = re.compile(rb"\s{0,64}<\?xml\s+version", re.I)
+XML_START = re.compile(rb"\s{0,64}<\?xml\s+version", re.IGNORECASE)
 # Weights as §1.13 wants them: only together do weak signs make a page.
 HTML_WEIGHTS: tuple[tuple[re.Pattern[bytes], int], ...] = tuple(
-    (re.compile(pattern, re.I), weight)
+    (re.compile(pattern, re.IGNORECASE), weight)
     for pattern, weight in (
         (rb"<!doctype\s+html", 60),
         (rb"<html\b", 50),

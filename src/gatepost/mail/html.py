@@ -50,7 +50,7 @@ SPECIAL_TAG = re.compile(
 EXTERNAL = frozenset(("http:", "https"))
 DIGITS = re.compile(r"\s*(\d{1,5})(?:\.\d+)?\s*(?:px)?\s*(?:\Z|[;!])")
 STYLE_SIZE = re.compile(r"(?:^|[;\s])(width|height)\s*:\s*(\d{1,5})")
-DATA_IMAGE = re.compile(r"data:image/[\w.+-]{1,64}+[^,]{0,64}?;base64,", re.I)
+DATA_IMAGE = re.compile(r"data:image/[\w.+-]{1,64}+[^,]{0,64}?;base64,", re.IGNORECASE)
 NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
 
 
@@ -131,7 +131,7 @@ class Html:
     def flags(self) -> frozenset[str]:
         """Rspamd's document flags: BAD_START, XML, UNBALANCED, TOO_MANY_TAGS …"""
         lower = self._prepared.text.lower()
-        return document_flags(self.source, lower, self._parsed(), self._prepared)
+        return document_flags(lower, self._parsed(), self._prepared)
 
     @lazy
     def features(self) -> Features:

@@ -174,10 +174,8 @@ def _depth(tree: LexborHTMLParser) -> int:
     return deepest
 
 
-def document_flags(
-    source: str, lower: str, tree: LexborHTMLParser, prepared: Source
-) -> frozenset[str]:
-    """Rspamd's names for what is odd about the page as a document."""
+def document_flags(lower: str, tree: LexborHTMLParser, prepared: Source) -> frozenset[str]:
+    """Rspamd's names for what is odd about the page as a document; ``lower`` is its source."""
     start = lower[:256].lstrip()
     opened = Counter(DOCUMENT.findall(lower))
     balance = Counter(PAIRED.findall(lower))

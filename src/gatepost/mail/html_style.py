@@ -36,9 +36,9 @@ FONT_SIZE = re.compile(r"(?:^|\s)(\d{0,8}\.?\d{1,8}(?:px|pt|em|rem|%)|0)(?=$|[\s
 PIXELS = {"pt": 4 / 3, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "%": 0.16, "pc": 16.0}
 PIXELS |= {"in": 96.0, "cm": 37.8, "mm": 3.78, "vw": 10.0, "vh": 8.0}
 IMPORTANT = re.compile(r"!\s*important")
-COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.S)
+COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.DOTALL)
 RULE = re.compile(r"([^{}]*+)(?:\{([^{}]*+)\}?|\}|\Z)")
-SHOWS = re.compile(r"(?:display|opacity|overflow|position)\s*:", re.I)
+SHOWS = re.compile(r"(?:display|opacity|overflow|position)\s*:", re.IGNORECASE)
 PLAIN_MEDIA = re.compile(r"@media\s+(?:only\s+)?(?:all|screen)\s*(?:,\s*(?:all|screen)\s*)*\Z")
 SELECTOR = re.compile(r"(?:[a-z][a-z0-9]{0,15}|\*)?(?:[.#][a-zA-Z_-][\w-]{0,63}){0,3}\Z")
 COLLAPSED = re.compile(

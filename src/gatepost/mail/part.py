@@ -31,7 +31,9 @@ DIGEST_KEY = hashlib.blake2b(b"rspamd").digest()
 NOT_TEXT = re.compile(
     rb"PK\x03\x04|PK\x05\x06|Rar!\x1a\x07|7z\xbc\xaf|\x1f\x8b|%PDF|[^\0]{0,511}\0"
 )
-LOOKS_LIKE_HTML = re.compile(rb"[^\0]{0,1024}?<(?:!doctype\s+html|html|head|body|meta)\b", re.I)
+LOOKS_LIKE_HTML = re.compile(
+    rb"[^\0]{0,1024}?<(?:!doctype\s+html|html|head|body|meta)\b", re.IGNORECASE
+)
 MEDIA = frozenset(("image", "audio", "video", "font"))
 
 

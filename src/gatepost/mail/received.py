@@ -22,7 +22,7 @@ IPAddress = IPv4Address | IPv6Address
 
 MAX_HEADER = 8192  # characters of one header that are read
 BEGINNING = re.compile(r"(?:from|by)[\s(]", re.IGNORECASE)
-PLAIN_BEGINNING = re.compile(rb"[^:]++:[ \t\r\n]*+(?:from|by)(?:\(|[ \t]++[!-<>-~])", re.I)
+PLAIN_BEGINNING = re.compile(rb"[^:]++:[ \t\r\n]*+(?:from|by)(?:\(|[ \t]++[!-<>-~])", re.IGNORECASE)
 KEYS = frozenset(("from", "by", "via", "with", "id", "for"))
 INNER = r"(?:[^()\\]++|\\.|\((?:[^()\\]++|\\.|\([^()]*+\)?)*+\)?)*+"
 PIECE = re.compile(rf"\(({INNER})\)?|;\s*+([^;]*+)\Z|([^\s();]++)", re.DOTALL)

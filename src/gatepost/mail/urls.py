@@ -48,10 +48,10 @@ HIDDEN_CHARACTERS = {"40": "@", "3a": ":", "3f": "?", "7c": "|", "5c": "\\", "2f
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,31})(?::|%3[aA])")
 SCHEMALESS_HOST = re.compile(r"[^/?#:@\\\s]{1,255}(?::\d{1,5})?(?=[/?#\\]|\Z)")
 PARAMETERS = re.compile(r"[&;]")
-MAY_HOLD_URL = re.compile(r"https?:|ftp:|www\.|https?%3a|//", re.I)
+MAY_HOLD_URL = re.compile(r"https?:|ftp:|www\.|https?%3a|//", re.IGNORECASE)
 # A host's dot or a scheme's colon in the first word, with something after it.
-STARTS_LIKE_URL = re.compile(r"[^\s.:@]{1,255}[.:@](?=\S)|https?\s*:\s*[/\\]{2}", re.I)
-WEB_START = re.compile(r"https?\s*:\s*[/\\]{2}", re.I)
+STARTS_LIKE_URL = re.compile(r"[^\s.:@]{1,255}[.:@](?=\S)|https?\s*:\s*[/\\]{2}", re.IGNORECASE)
+WEB_START = re.compile(r"https?\s*:\s*[/\\]{2}", re.IGNORECASE)
 
 
 class Link(Protocol):

@@ -220,7 +220,7 @@ def build_patterns(kind: MapKind, entries: list[Entry], report: Report) -> Patte
     read = glob_regexp if kind.startswith("glob") else parse_regexp
     last = {entry.key: entry for entry in entries}
     if len(last) < len(entries):
-        report_double_patterns(entries, last, report)
+        report_double_patterns(entries, report)
     patterns, values = [], []
     for entry in last.values():
         try:
@@ -232,7 +232,7 @@ def build_patterns(kind: MapKind, entries: list[Entry], report: Report) -> Patte
     return PatternLookup(RegexpSet(patterns), values, multi=kind.endswith("_multi"))
 
 
-def report_double_patterns(entries: list[Entry], last: dict[str, Entry], report: Report) -> None:
+def report_double_patterns(entries: list[Entry], report: Report) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
         old = seen.get(entry.key)

@@ -21,7 +21,7 @@ from gatepost.scan.envelope import IPAddress
 from gatepost.scan.errors import ExpressionError
 from gatepost.scan.maps import Map, MapLibrary
 from gatepost.scan.regexps import Regexp, RegexpError, parse_regexp
-from gatepost.scan.selectors import Selector, parse_selector
+from gatepost.scan.selectors import parse_selector
 from gatepost.ucl import Object, Value, Where
 
 Test = Callable[[Any], bool]  # takes a Task; typed loosely so that task.py stays above
@@ -223,7 +223,7 @@ class MatcherReader:
             except ExpressionError as error:
                 self._error("selector", str(error))
                 continue
-            found.append(Matcher("selector", f"selector:{item}", _yields(selector)))
+            found.append(Matcher("selector", f"selector:{item}", selector.matches))
         return found
 
     # Reading and reporting
@@ -266,10 +266,6 @@ def user_address(user: str) -> Address:
     if not at:
         local, domain = user, ""
     return Address(addr=user, user=local, domain=domain.lower(), name="", raw=user)
-
-
-def _yields(selector: Selector) -> Test:
-    return lambda task: selector.matches(task)
 
 
 def is_truthy(value: Value) -> bool:
