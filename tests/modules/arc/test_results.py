@@ -5,27 +5,12 @@ import pytest
 
 from arc_kit import PLAIN
 from gatepost.modules.arc import Arc
-from gatepost.modules.arc.results import find_authserv_id, reuse_field, state_found
+from gatepost.modules.arc.results import reuse_field, state_found
 from gatepost.testing import mail, scan
 
 
 async def task_of(raw=PLAIN, **envelope):
     return (await scan(Arc, mail(raw=raw, **envelope))).task
-
-
-@pytest.mark.parametrize(
-    "request_headers, name",
-    [
-        ({}, "host"),
-        ({"MTA-Name": "mx.example.org"}, "mx.example.org"),
-        ({"MTA-Tag": "tag.example.org"}, "tag.example.org"),
-        ({"MTA-Name": "mx.example.org", "MTA-Tag": "tag.example.org"}, "mx.example.org"),
-        ({"MTA-Name": "ORIGINATING"}, "host"),
-        ({"MTA-Name": ""}, "host"),
-    ],
-)
-async def test_we_call_ourselves_as_the_mta_does(request_headers, name):
-    assert find_authserv_id(await task_of(request=request_headers), "host") == name
 
 
 @pytest.mark.parametrize(

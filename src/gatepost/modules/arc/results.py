@@ -32,18 +32,6 @@ class SealedResults(NamedTuple):
     arc: str | None = None
 
 
-def find_authserv_id(task: Task, host: str) -> str:
-    """The name that this service gives itself, ``host`` unless the MTA has told us its own.
-
-    Postfix's daemon name may be a word such as ``ORIGINATING``, which is no name of a host.
-    """
-    for header in ("MTA-Name", "MTA-Tag"):
-        name = (task.envelope.header(header) or "").strip()
-        if "." in name:
-            return name
-    return host
-
-
 def state_found(task: Task, authserv_id: str, *, name_user: bool) -> SealedResults:
     """What the checks of this scan found."""
     sender = task.sender

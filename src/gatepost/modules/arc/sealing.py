@@ -33,10 +33,10 @@ from gatepost.authn import (
 from gatepost.modules.arc.options import ArcOptions
 from gatepost.modules.arc.results import (
     SealedResults,
-    find_authserv_id,
     reuse_field,
     state_found,
 )
+from gatepost.scan.authserv_id import find_authserv_id
 from gatepost.scan.outgoing_header import outgoing_header
 from gatepost.scan.setup import Setup
 from gatepost.scan.signing import Signing

@@ -20,6 +20,7 @@ from gatepost.authn import (
 )
 from gatepost.modules.milter_headers.edits import Edits
 from gatepost.modules.milter_headers.options import Routines
+from gatepost.scan.authserv_id import find_authserv_id
 from gatepost.scan.maps import Map
 from gatepost.scan.result import FoundSymbol, Verdict
 from gatepost.scan.task import Task
@@ -169,7 +170,7 @@ def write_os_fingerprint(it: Writing) -> None:
 def write_authentication_results(it: Writing) -> None:
     """RFC 8601: what SPF, DKIM, DMARC, ARC and the log-in say; what claims to be ours goes."""
     options, task = it.routines.authentication_results, it.task
-    authserv_id = options.authserv_id or authserv_id_of(task)
+    authserv_id = options.authserv_id or find_authserv_id(task)
     if it.distrusted is not None:
         it.edits.remove(options.header, _distrusted(task, options.header, it.distrusted))
     elif options.remove != "own":
@@ -188,12 +189,6 @@ def write_authentication_results(it: Writing) -> None:
     results = state_results(task.variables, client, authserv_id=authserv_id)
     value = format_authentication_results(authserv_id, results, newline=it.edits.newline)
     it.edits.add_folded(options.header, value, 1)
-
-
-def authserv_id_of(task: Task) -> str:
-    """The name that we make statements under: the MTA's, else this host's (RFC 8601 2.5)."""
-    envelope = task.envelope
-    return envelope.header("MTA-Name") or envelope.header("MTA-Tag") or platform.node()
 
 
 def write_stat_signature(it: Writing) -> None:
