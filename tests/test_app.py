@@ -328,9 +328,6 @@ def test_what_is_no_package_of_modules_is_named(
     [
         ("", 8.0),
         ('worker "normal" { task_timeout = 3s; }', 3.0),
-        ('worker "normal" { task_timeout = "3"; }', 3.0),
-        ('worker { type = "normal"; task_timeout = 3s; }', 3.0),
-        ('worker "normal" { task_timeout = 3s; } worker "normal" { bind_socket = "b:2"; }', 3.0),
     ],
 )
 def test_the_task_timeout_is_a_workers_own_or_that_of_all(

@@ -15,9 +15,7 @@ import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from msgspec import Meta, Struct, structs
+from typing import Any
 
 from gatepost.config import (
     Configuration,
@@ -58,13 +56,6 @@ from gatepost.store import (
 from gatepost.ucl import Object
 
 log = logging.getLogger("gatepost.app")
-
-
-class WorkerTimeout(Struct, frozen=True):
-    """What of a section ``worker`` concerns the scan, not the listener; in seconds."""
-
-    task_timeout: Annotated[float, Meta(gt=0)] | None = None
-
 
 GTUBE = Symbol("GTUBE", 0.0, "Generic test for unsolicited bulk email")
 
@@ -212,23 +203,11 @@ def assemble(
     return _Assembly(config, problems).assemble([*modules, *find_extra_modules(config, problems)])
 
 
-def _with_worker_timeout(options: OptionsSection, config: Configuration) -> OptionsSection:
-    """A worker's ``task_timeout`` goes before that of ``options``."""
-    for name, section in config.named("worker"):
-        if name == "normal":
-            # Mistakes in it are named by who reads the whole section.
-            own = bind(WorkerTimeout, section, "", Problems(), ignored=list(section)).task_timeout
-            options = options if own is None else structs.replace(options, task_timeout=own)
-    return options
-
-
 class _Assembly:
     def __init__(self, config: Configuration, problems: Problems) -> None:
         self.config = config
         self.problems = problems
-        self.options = _with_worker_timeout(
-            read_options(config.section("options"), problems), config
-        )
+        self.options = read_options(config, problems)
         self.maps_folder = config.folder / "maps.d" if config.folder is not None else None
         self.maps = MapLibrary(self.maps_folder, problems)
         self.is_local = self._local_test()

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from gatepost.config import OptionsSection, Problems, read_options
+from gatepost.config import Configuration, OptionsSection, Problems, read_options
 from gatepost.ucl import Object, parse
 
 # The keys of the options.inc that Rspamd ships, with other values where those are of no use here.
@@ -35,11 +37,12 @@ neighbours { a { host = "http://x"; } }
 """
 
 
-def read(text: str) -> tuple[OptionsSection, list[str]]:
+def read(text: str, *, more: str = "") -> tuple[OptionsSection, list[str]]:
     problems = Problems()
-    section = parse(text)
-    assert isinstance(section, Object)
-    return read_options(section, problems), [p.message for p in problems.all]
+    tree = parse(f"options {{\n{text}\n}} {more}", "rspamd.conf")
+    assert isinstance(tree, Object)
+    options = read_options(Configuration(tree, folder=None, state=Path()), problems)
+    return options, [str(problem) for problem in problems.all]
 
 
 def test_an_existing_file_loads_without_a_word() -> None:
@@ -84,7 +87,7 @@ def test_which_test_patterns_count(text: str, patterns: str) -> None:
     ],
 )
 def test_what_is_out_of_bounds(text: str, message: str) -> None:
-    assert read(text)[1][0].startswith(message)
+    assert read(text)[1][0].startswith(f"rspamd.conf:2: error: {message}")
 
 
 @pytest.mark.parametrize(
@@ -97,12 +100,8 @@ def test_what_is_out_of_bounds(text: str, message: str) -> None:
     ],
 )
 def test_what_is_relied_on_in_vain_is_a_warning(text: str, why: str) -> None:
-    problems = Problems()
-    section = parse("\n" + text, "options.inc")
-    assert isinstance(section, Object)
-    read_options(section, problems)
-    [problem] = problems.all
-    assert str(problem).startswith(f"options.inc:2: warning: options.{why}")
+    [problem] = read(text)[1]
+    assert problem.startswith(f"rspamd.conf:2: warning: options.{why}")
 
 
 def test_the_same_options_as_rspamd_has_them_are_nothing_to_speak_of() -> None:
@@ -113,3 +112,20 @@ def test_the_same_options_as_rspamd_has_them_are_nothing_to_speak_of() -> None:
 @pytest.mark.parametrize("name", ["nameserver", "server", "servers"])
 def test_name_servers_under_any_name(name: str) -> None:
     assert read(f'dns {{ {name} = ["192.0.2.1:53:10"] }}')[0].dns.nameserver == ["192.0.2.1:53:10"]
+
+
+@pytest.mark.parametrize(
+    "workers, seconds",
+    [
+        ("", 5.0),
+        ('worker "normal" { task_timeout = 3s }', 3.0),
+        ('worker "normal" { task_timeout = "3" }', 3.0),
+        ('worker { type = "normal"; task_timeout = 3s }', 3.0),
+        ('worker "normal" { task_timeout = 3s } worker "normal" { count = 1 }', 3.0),
+        ('worker "normal" { task_timeout = -1 }', 5.0),
+        ('worker "rspamd_proxy" { task_timeout = 3s }', 5.0),
+    ],
+)
+def test_a_workers_own_time_goes_first(workers: str, seconds: float) -> None:
+    options, problems = read("task_timeout = 5s", more=workers)
+    assert (options.task_timeout, problems) == (seconds, [])

@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from gatepost.config.bind import bind
+from gatepost.config.layers import Configuration
 from gatepost.config.problems import Problems
 from gatepost.config.units import Bytes, Count, Names, Raw, Seconds
 from gatepost.ucl import Object
@@ -161,9 +162,29 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
         return self.map_watch_interval * self.map_file_watch_multiplier
 
 
-def read_options(section: Object, problems: Problems) -> OptionsSection:
-    """The section ``options``; what is asked for in vain is a warning in ``problems``."""
+class WorkerTimeout(msgspec.Struct, frozen=True):
+    """What of a section ``worker`` is about scans; the rest is about listeners."""
+
+    task_timeout: Annotated[float, Meta(gt=0)] | None = None
+
+
+def read_options(config: Configuration, problems: Problems) -> OptionsSection:
+    """The section ``options``; a worker's own ``task_timeout`` goes before the one in it.
+
+    What is asked for in vain is a warning in ``problems``.
+    """
+    section = config.section("options")
     options = bind(OptionsSection, section, "options", problems)
+    _name_vain(options, section, problems)
+    for name, worker in config.named("worker"):
+        if name == "normal":
+            # Mistakes in it are named by who reads the whole section.
+            own = bind(WorkerTimeout, worker, "", Problems(), ignored=list(worker)).task_timeout
+            options = options if own is None else structs.replace(options, task_timeout=own)
+    return options
+
+
+def _name_vain(options: OptionsSection, section: Object, problems: Problems) -> None:
     written = section.get("dns")
     dns = written if isinstance(written, Object) else Object()
     for place, key, asked, why in (
@@ -175,4 +196,3 @@ def read_options(section: Object, problems: Problems) -> OptionsSection:
         if asked:
             name = f"options.dns.{key}" if place is dns else f"options.{key}"
             problems.warning(place.place(key), f"{name}: ignored, {why}")
-    return options
