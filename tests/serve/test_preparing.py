@@ -70,6 +70,14 @@ def test_a_disabled_section_listens_nowhere() -> None:
         ("", "no listener"),
         ('worker "normal" { bind_socket = "a b c"; }', "bind_socket: "),
         ('worker "normal" { bind_socket = "a:1"; ssl_cert = "/none.pem"; }', "ssl_cert, ssl_key"),
+        (
+            'worker "normal" { bind_socket = "a:1 ssl"; }',
+            "a:1 has `ssl`, and `ssl_cert` is missing",
+        ),
+        (
+            'worker "normal" { bind_socket = "a:1"; ssl_cert = "/none.pem"; }',
+            "warning: ssl_cert: no address of bind_socket has `ssl`: all are served without TLS",
+        ),
         (WORKERS + 'logging { level = "loud"; }', "logging.level: expected one of: debug"),
         (
             WORKERS + 'worker "rspamd_proxy" { on_failure = "maybe"; }',

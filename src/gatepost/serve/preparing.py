@@ -123,16 +123,14 @@ class _Preparation:
             max_header_bytes=max(normal.max_header_bytes, 4096),
             enable_shutdown_workaround=core.enable_shutdown_workaround,
         )
-        return ScanPortListener(
-            bind=self._addresses(section, normal, SCAN_PORT),
-            options=options,
-            tls=self._tls(section, normal),
-        )
+        bind_to = self._addresses(section, normal, SCAN_PORT)
+        tls = self._tls(section, normal, bind_to)
+        return ScanPortListener(bind=bind_to, options=options, tls=tls)
 
     def _proxy(self, section: Object, proxy: ProxySection) -> Listener:
         core = self.app.options
         bind_to = self._addresses(section, proxy, MILTER_PORT)
-        tls = self._tls(section, proxy)
+        tls = self._tls(section, proxy, bind_to)
         if not proxy.milter:
             options = ScanPortOptions(
                 settings_id=proxy.settings_id,
@@ -165,9 +163,18 @@ class _Preparation:
             except BindError as error:
                 self.problems.error(section.place("bind_socket"), f"bind_socket: {error}")
 
-    def _tls(self, section: Object, worker: WorkerSection) -> ssl.SSLContext | None:
+    def _tls(
+        self, section: Object, worker: WorkerSection, bind_to: Iterable[BindAddress]
+    ) -> ssl.SSLContext | None:
+        with_tls = [address for address in bind_to if address.ssl]
         if worker.ssl_cert is None:
+            for address in with_tls:
+                message = f"bind_socket: {address} has `ssl`, and `ssl_cert` is missing"
+                self.problems.error(section.place("bind_socket"), message)
             return None
+        if not with_tls:
+            message = "ssl_cert: no address of bind_socket has `ssl`: all are served without TLS"
+            self.problems.warning(section.place("ssl_cert"), message)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
             context.load_cert_chain(worker.ssl_cert, worker.ssl_key)
