@@ -28,7 +28,7 @@ HOSTS = "no hosts file is read; use `fake_records`"
 
 
 class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
-    """``options.dns``. ``timeout`` is for each of at most ``retransmits`` attempts."""
+    """``options.dns``."""
 
     aliases: ClassVar[dict[str, str]] = {
         "server": "nameserver",
@@ -37,9 +37,13 @@ class DnsSection(msgspec.Struct, frozen=True, kw_only=True):
     }
 
     nameserver: list[str] = []
+    """Servers as ``ip``, ``ip:port`` or ``ip:port:weight``; none: those of resolv.conf."""
     timeout: Annotated[float, Meta(gt=0)] = 1.0
+    """Seconds, for each attempt."""
     retransmits: Attempts = 5
+    """Attempts at one question."""
     fake_records: Raw = None
+    """Answers that are made up, for tests and for hosts that the DNS does not know."""
     cache_size: Count = 20_000
     """Answers that are kept."""
     cache_bytes: Bytes = 32 * 1024 * 1024
@@ -82,29 +86,48 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     check_authed: bool = False
     """What modules go by that have no ``check_local`` and ``check_authed`` of their own."""
     task_timeout: Annotated[float, Meta(gt=0)] = 8.0
+    """Seconds for prefilters and filters of one letter; what follows may take as long again."""
     soft_reject_on_timeout: bool = False
+    """A letter whose filters ran out of time is to come again."""
     check_all_filters: bool = False
+    """Filters go on although the score is above all limits."""
     one_shot: bool = False
+    """Each symbol counts once."""
     max_shots: Annotated[int, Meta(ge=1)] = 100
+    """How often a symbol counts that does not say so itself."""
     max_message: Annotated[int, Meta(gt=0)] = 50 * 1024 * 1024
+    """Bytes of a letter; a larger one is refused (the milter's ``on_oversize``)."""
     max_urls: Count = 10_240
+    """Links kept of one letter."""
     max_recipients: Count = 1024
+    """Recipients read of the request, and of each list in the header."""
     max_opts_len: Count = 4096
+    """Bytes of all options of one symbol."""
     max_html_len: Bytes = 10 * 1024 * 1024
+    """Of one part; what is beyond it is not parsed."""
     words_decay: Count = 600
+    """Words of a part after which only some are kept."""
     check_text_attachements: bool = True  # sic: Rspamd's name
     """Attached text is text to look at, not only what is shown in the letter."""
     dns: DnsSection = DnsSection()
     dns_max_requests: Count = 64
+    """Questions that one letter may ask."""
     upstream: UpstreamSection = UpstreamSection()
     gtube_patterns: Literal["reject", "all", "disabled"] = "reject"
+    """Which test patterns count: the classic one, those of all actions, or none."""
     enable_test_patterns: bool = False
+    """The old name for ``gtube_patterns = all``."""
     ignore_received: bool = False
+    """A client that the MTA does not name is not looked for in Received."""
     map_watch_interval: Seconds = 300.0
     map_file_watch_multiplier: Annotated[float, Meta(gt=0)] = 0.1
+    """Files of maps are looked at each ``map_watch_interval`` times this."""
     enable_shutdown_workaround: bool = True
+    """Serve clients that shut their sending side after the request (old Exim)."""
     public_groups_only: bool = False
+    """Replies show only groups that are ``public``."""
     explicit_modules: Names = []
+    """Modules that are on without a section of their own."""
 
     # Without effect, with a warning.
     allow_raw_input: bool = True
@@ -153,7 +176,7 @@ class OptionsSection(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def test_patterns(self) -> Literal["reject", "all", "disabled"]:
-        """Which GTUBE patterns count; ``enable_test_patterns`` is the old name for all."""
+        """Which GTUBE patterns count, by whichever of the two options says so."""
         return "all" if self.enable_test_patterns else self.gtube_patterns
 
     @property

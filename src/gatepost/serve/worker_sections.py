@@ -29,7 +29,9 @@ class WorkerSection(msgspec.Struct, frozen=True, kw_only=True):
     aliases: ClassVar[dict[str, str]] = {"bind_addr": "bind_socket", "trusted_ips": "secure_ip"}
 
     bind_socket: list[str] = []
+    """Where to listen; see ``parse_bind``."""
     count: int | None = None
+    """Processes, of worker-normal; none or 0: as many as cores."""
     enabled: bool = True
     ssl_cert: str | None = None
     ssl_key: str | None = None
@@ -48,14 +50,17 @@ class WorkerSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NormalSection(WorkerSection, frozen=True, kw_only=True):
-    """``worker "normal"``: the scan port. Times in seconds."""
+    """``worker "normal"``: the scan port. See ``ScanPortOptions``; times in seconds."""
 
     settings_id: str = ""
     timeout: PositiveSeconds = 60.0
     task_timeout: PositiveSeconds | None = None
+    """Goes before that of ``options``; see ``read_options``."""
     max_tasks: Count = 0
     max_header_bytes: Count = 256 * 1024
     mime: bool = True
+
+    # Without effect, with a warning.
     encrypted_only: Raw = None
     allow_file_and_shm_inputs: Raw = None
 
