@@ -18,6 +18,7 @@ import msgspec
 from msgspec import inspect as mi
 
 from gatepost.app import Loaded, build
+from gatepost.config import DEFAULTS
 from gatepost.scan.direction import ALL_DIRECTIONS
 from gatepost.scan.module import Module
 
@@ -41,15 +42,21 @@ def main() -> int:
 
 def pages() -> list[tuple[str, str, Path]]:
     """Name, whole text and path of each module's page; the part by hand is kept."""
-    with tempfile.TemporaryDirectory() as empty:
-        app = build(empty, environment={})
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, state = Path(scratch) / "etc", Path(scratch) / "state"
+        folder.mkdir()
+        app = build(str(folder), environment={"GATEPOST_STATE": str(state)})
+    # What a page shows must not depend on the machine that wrote it.
+    variables = ((DEFAULTS, "$SHAREDIR"), (folder, "$LOCAL_CONFDIR"), (state, "$DBDIR"))
     found: list[tuple[str, str, Path]] = []
     for loaded in app.modules:
         name = loaded.module.name
         path = PAGES / f"{name}.md"
         written = path.read_text() if path.is_file() else f"# {name}\n\n"
         by_hand = written.partition(MARK)[0].rstrip()
-        tables = generated(loaded).replace(empty, "$LOCAL_CONFDIR")
+        tables = generated(loaded)
+        for place, variable in variables:
+            tables = tables.replace(str(place), variable)
         found.append((name, f"{by_hand}\n\n{MARK}\n\n{tables}", path))
     return found
 
