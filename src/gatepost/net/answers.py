@@ -15,7 +15,7 @@ Rcode = Literal[
     "norec",  # the name exists, this type does not (NODATA)
     "nxdomain",
     "servfail",
-    "refused",
+    "refused",  # by the server, or because nobody listens there: asking again at once is in vain
     "formerr",
     "notimp",
     "timeout",  # nobody answered in time

@@ -58,7 +58,7 @@ CODES: dict[int, Rcode] = {
     ares.ARES_EFORMERR: "formerr",
     ares.ARES_ENOTIMP: "notimp",
     ares.ARES_ETIMEOUT: "timeout",
-    ares.ARES_ECONNREFUSED: "timeout",
+    ares.ARES_ECONNREFUSED: "refused",
     ares.ARES_EBADNAME: "badname",
     ares.ARES_EBADQUERY: "badname",
     ares.ARES_ECANCELLED: "closed",
