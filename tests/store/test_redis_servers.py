@@ -53,6 +53,7 @@ def test_a_list_is_read_in_its_order_and_each_once() -> None:
     [
         *("host:0", "host:65536", "host:port", "host:", ":6379", "[::1", "host/path", "[]"),
         *("a:1:2:3", "redis://host:6379", "unix:relative"),
+        *("master-slave", "random"),
     ],
 )
 def test_what_is_no_server_is_named(text: str) -> None:

@@ -10,7 +10,8 @@ from gatepost.store.errors import StoreError
 DEFAULT_PORT = 6379
 
 # Rspamd's upstream strategies; with one server to write to they all come to the same
-_STRATEGY = re.compile(r"(?:master-slave|round-robin|random|hash|sequential|rotation|hashed):")
+STRATEGIES = ("master-slave", "round-robin", "random", "hash", "sequential", "rotation", "hashed")
+_STRATEGY = re.compile(f"(?:{'|'.join(STRATEGIES)}):")
 _ADDRESS = re.compile(
     r"(?:\[(?P<v6>[0-9a-fA-F:.%\w]+)\]|(?P<host>[^\s:\[\]/]+))(?::(?P<port>\d{1,5}))?(?::\d+)?"
 )
@@ -53,7 +54,8 @@ def parse_address(name: str, default_port: int = DEFAULT_PORT) -> Address:
         return Address(name, default_port, "")
     match = _ADDRESS.fullmatch(name)
     port = int(match["port"] or default_port) if match else 0
-    if match is None or not 0 < port < 65536:
+    # A strategy alone has lost its servers; as a host it could not be written down again.
+    if match is None or not 0 < port < 65536 or match["host"] in STRATEGIES:
         message = f"redis: {name!r} is no server: expected host, host:port or /path/of/socket"
         raise StoreError(message, temporary=False)
     return Address(match["v6"] or match["host"], port, "")
