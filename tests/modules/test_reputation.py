@@ -3,106 +3,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 
 import pytest
 
-from gatepost.authn import DkimVerdict, SpfResult
 from gatepost.modules.asn import Asn
 from gatepost.modules.reputation import Reputation
 from gatepost.modules.spf import Spf
-from gatepost.scan.direction import ALL_DIRECTIONS
-from gatepost.scan.module import Hits, Module, PlainHits, RunAlways, Stage, Symbol, runs
-from gatepost.scan.task import Task
 from gatepost.scan.zbase32 import hashed
 from gatepost.store import Store
-from gatepost.testing import NOW, Bench, Letter, Scanned, build_app, mail, zone
-
-LOCAL, PUBLIC = "10.1.2.3", "203.0.113.7"
-CORE = 'options { local_addrs = "10.0.0.0/8"; } actions { reject = 15; "add header" = 6; } '
-HALF = math.tanh(-0.5493)  # what an average of 0 says
-
-IP = 'IP_REP { selector "ip" { %s } backend "redis" { } symbol = "IP_REP"; }'
-USER = 'USER_REP { selector "generic" { selector = "user.lower"; %s } backend "redis" { } }'
-SCORES = """group "reputation" { symbols {
-    IP_REP_HAM { score = -2; } IP_REP_SPAM { score = 4; } USER_REP { score = 3; }
-    DKIM_SCORE { score = 1; } URL_SCORE { score = 2; } SPF_REP_HAM { score = 1; }
-} } """
-
-
-class Weighs(Module):
-    """Gives a letter the score that its subject says, and what spf, dkim and asn would find."""
-
-    name = "weighs"
-    group = "weighs"
-    outbound = RunAlways()
-    SCORE = Symbol("WEIGHS", 1.0)
-    DKIM = Symbol("R_DKIM_ALLOW", 0.0)
-
-    @runs(Stage.PREFILTER, callback="ASN_CHECK", priority=9)
-    def place(self, task: Task) -> None:
-        """Puts every client of 203.0.113.0/24 into one system and country."""
-        if task.ip is not None and str(task.ip).startswith("203.0.113."):
-            task.variables.update(asn="64496", country="XX")
-
-    @runs(Stage.FILTER, callback="SPF_CHECK")
-    async def prove(self, task: Task) -> None:
-        """Believes everybody at good-example.org."""
-        await asyncio.sleep(0)
-        if task.sender_domain == "good-example.org":
-            task.variables["spf"] = SpfResult(
-                "pass", "good-example.org", "mailfrom", record="v=spf1 mx -all"
-            )
-
-    @runs(Stage.FILTER, callback="DKIM_CHECK")
-    async def verify(self, task: Task) -> Hits:
-        """Reads ``domain=result`` for each signature."""
-        await asyncio.sleep(0)
-        signatures = task.message.headers.get("X-Signed") or ""
-        task.variables["dkim"] = [
-            DkimVerdict(result, domain=domain)
-            for domain, _, result in (one.partition("=") for one in signatures.split())
-        ]
-        if "=pass" in signatures:
-            yield self.DKIM()
-
-    @runs(Stage.FILTER, callback="WEIGHS")
-    def check(self, task: Task) -> PlainHits:
-        """Reads a number, or the word `reject` for a decision."""
-        subject = task.message.subject
-        if subject == "reject":
-            task.set_pre_result("reject", module="weighs")
-        else:
-            yield self.SCORE(weight=float(subject))
-
-
-def bench(*rules: str, more: str = "", store: Store | None = None, dns=None) -> Bench:
-    config = f"{CORE}{SCORES}reputation {{ rules {{ {' '.join(rules)} }} {more} }}"
-    return Bench((Weighs, Reputation), config=config, store=store, dns=dns)
-
-
-def letter(score: float | str = 0, *, signed: str = "", **more) -> Letter:
-    return mail(headers={"Subject": str(score), "X-Signed": signed}, **more)
-
-
-async def teach(one: Bench, times: int, score: float | str = 0, **more) -> Scanned:
-    """Sends so many letters, and gives the last."""
-    found = None
-    for _ in range(times):
-        found = await one.scan(letter(score, **more))
-    assert found is not None
-    return found
-
-
-def without(found: Scanned, *names: str) -> dict[str, list[str]]:
-    return {k: v for k, v in found.hits.items() if k not in ("WEIGHS", "R_DKIM_ALLOW", *names)}
-
-
-def text(weight: float) -> str:
-    return f"{weight:.14g}"
-
+from gatepost.testing import NOW, Bench, mail, zone
+from reputation_kit import (
+    CORE,
+    HALF,
+    IP,
+    LOCAL,
+    PUBLIC,
+    SCORES,
+    USER,
+    Weighs,
+    bench,
+    letter,
+    teach,
+    text,
+    without,
+)
 
 # --- ip -----------------------------------------------------------------------------------
 
@@ -462,106 +388,3 @@ async def test_a_client_that_only_the_letter_names_has_one_unless_it_is_ours(
         found = await one.scan(mail(ip=None, headers={"Subject": "5", "Received": hop}))
     assert found.task.direction.kind == "inbound"
     assert bool(await store.hash_get_all(f"RR:i:{address}")) is kept
-
-
-# --- directions ---------------------------------------------------------------------------
-
-DIRECTIONS = {
-    "inbound": {"ip": PUBLIC},
-    "local": {"ip": LOCAL},
-    "authenticated": {"ip": PUBLIC, "user": "anna"},
-    "both": {"ip": LOCAL, "user": "anna"},
-    "no ip": {"ip": None},
-    "no ip, authenticated": {"ip": None, "user": "anna"},
-}
-# By hand, from §20: inbound alone wants neither a user nor a local address, outbound alone wants
-# one of them; neither means both, as in Rspamd.
-EXPECTED = {
-    ("true", "false"): {"inbound", "no ip"},
-    ("false", "true"): {"local", "authenticated", "both", "no ip, authenticated"},
-    ("true", "true"): set(DIRECTIONS),
-    ("false", "false"): set(DIRECTIONS),
-}
-
-
-@pytest.mark.parametrize("kind", DIRECTIONS)
-@pytest.mark.parametrize("switches", EXPECTED)
-async def test_a_rule_runs_for_the_mail_that_its_selector_names(switches, kind) -> None:
-    inbound, outbound = switches
-    rule = f"""R {{ selector "generic" {{ selector = "id('x')"; lower_bound = 1;
-               inbound = {inbound}; outbound = {outbound}; }} backend "redis" {{ }} }}"""
-    provoking = DIRECTIONS["inbound" if inbound == "true" else "authenticated"]
-    async with bench(rule) as one:
-        await teach(one, 1, 15, **provoking)
-        assert "R" in (await teach(one, 1, 15, **provoking)).hits or switches == ("false", "false")
-        found = await teach(one, 1, 15, **DIRECTIONS[kind])
-        learnt = await one.store.hash_get("RR:x", ["n"])
-    runs = kind in EXPECTED[switches]
-    assert ("R" in found.hits) is runs
-    assert learnt == [b"3" if runs else b"2"]
-
-
-@pytest.mark.parametrize(
-    "selector, kinds",
-    [
-        ("ip", {"inbound"}),  # the only one that is for inbound mail unless it is told more
-        ("sender", {"inbound"}),
-        ("spf", set(ALL_DIRECTIONS)),
-        ("dkim", set(ALL_DIRECTIONS)),
-        ("url", set(ALL_DIRECTIONS)),
-        ("generic", set(ALL_DIRECTIONS)),
-    ],
-)
-@pytest.mark.parametrize("kind", ALL_DIRECTIONS)
-async def test_what_selectors_look_at_unless_told_otherwise(selector, kinds, kind) -> None:
-    extra = 'selector = "ip";' if selector == "generic" else ""
-    rule = f'R {{ selector "{selector}" {{ {extra} }} backend "redis" {{ }} symbol = "R"; }}'
-    async with bench(rule) as one:
-        found = await teach(one, 1, 0, **DIRECTIONS[kind])
-    names = ["R", "R_IDEMPOTENT", *(["R_POST"] if selector == "dkim" else [])]
-    outcomes = {name: found.outcomes[name].outcome for name in names}
-    assert outcomes == dict.fromkeys(names, "ran" if kind in kinds else "skipped")
-
-
-@pytest.mark.parametrize(
-    "kind, rule, reason, option",
-    [
-        ("local", IP % "", "local", "reputation.rules.IP_REP.selector.ip.outbound"),
-        ("authenticated", IP % "", "authenticated", "reputation.rules.IP_REP.selector.ip.outbound"),
-        ("both", IP % "", "authenticated", "reputation.rules.IP_REP.selector.ip.outbound"),
-        (
-            "inbound",
-            USER % "inbound = false;",
-            "inbound",
-            "reputation.rules.USER_REP.selector.generic.inbound",
-        ),
-    ],
-)
-async def test_explain_names_the_option_of_the_rule(kind, rule, reason, option) -> None:
-    name = rule.partition(" ")[0]
-    async with bench(rule) as one:
-        found = await teach(one, 1, 0, **DIRECTIONS[kind])
-    for check in (name, f"{name}_IDEMPOTENT"):
-        outcome = found.outcomes[check]
-        assert (outcome.outcome, outcome.reason, outcome.option) == ("skipped", reason, option)
-
-
-# The row of the contract, and what becomes of it by the rules that are configured.
-@pytest.mark.parametrize(
-    "rules, row",
-    [
-        ("", ["run", "adapt", "adapt", "adapt"]),
-        (IP % "", ["run", "adapt", "adapt", "adapt"]),
-        (IP % "" + USER % "", ["run", "adapt", "adapt", "adapt"]),
-        (IP % "" + USER % "inbound = false;", ["adapt", "adapt", "adapt", "adapt"]),
-        (USER % "inbound = false;", ["adapt", "run", "run", "run"]),
-        (USER % "", ["run", "run", "run", "run"]),
-        (IP % "outbound = true;", ["run", "run", "run", "run"]),
-    ],
-)
-def test_directions_say_what_rules_do(rules, row) -> None:
-    app = build_app((Reputation,), config=f"{CORE}reputation {{ rules {{ {rules} }} }}")
-    (loaded,) = app.modules
-    assert loaded.enabled is bool(rules)
-    assert [loaded.module.ruling(one).effect for one in ALL_DIRECTIONS.values()] == row
-    assert loaded.module.outbound.override == ("inbound", "outbound")
